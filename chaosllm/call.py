@@ -26,7 +26,11 @@ class Request:
 
     def header(self, name: str) -> str | None:
         """The first value of a header by lower-case name, or None."""
-        return next((value for key, value in self.headers if key == name), None)
+        return self._first.get(name)
+
+    @cached_property
+    def _first(self) -> dict[str, str]:
+        return dict(reversed(self.headers))  # the first of a name wins, because it comes last here
 
     @cached_property
     def json(self) -> Any:

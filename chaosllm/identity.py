@@ -12,10 +12,13 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Self
 
 from chaosllm.call import Call, Request
 from chaosllm.providers import Provider
 from chaosllm.reference import operation_of, operation_of_trace
+from chaosllm.store import Memory, Store, Tally
 
 #: The operation that a preflight asks for; no load reaches it.
 PREFLIGHT = 0xFFFF_FFFF
@@ -31,23 +34,67 @@ _ATTEMPT_NUMBER = re.compile(r"\d+")
 
 @dataclass(slots=True)
 class _Seen:
-    """What one operation (or trace, or fingerprint) has asked so far."""
+    """What one operation (or trace) has asked so far."""
 
-    attempts: dict[str, int] = field(default_factory=dict)  # tries of each distinct call
-    order: dict[str, int] = field(default_factory=dict)  # index of each distinct call
+    tries: dict[str, int] = field(default_factory=dict)  # of each distinct call, in the order of their first ones
     calls: int = 0  # all attempts
+
+    def enrol(self, fingerprint: str, declared: int) -> tuple[int, int, int]:
+        """(index of the distinct call, attempt, calls before it)."""
+        tries = self.tries.get(fingerprint)
+        index = len(self.tries) if tries is None else [*self.tries].index(fingerprint)
+        attempt = max(declared, tries or 0)
+        self.tries[fingerprint] = attempt + 1
+        self.calls += 1
+        return index, attempt, self.calls - 1
+
+    def pack(self) -> object:
+        """As Piece says."""
+        return [self.tries, self.calls]
+
+    @classmethod
+    def unpack(cls, packed: Any) -> Self:
+        """As Piece says; JSON keeps the order of names."""
+        return cls(*packed)
+
+
+@dataclass(slots=True)
+class _Repeated:
+    """How often one request came whose operation nobody knows, and the tries of its latest occurrence."""
+
+    count: int = 0  # occurrences
+    tries: int = 0  # the next attempt, at least
+    calls: int = 0
+
+    def enrol(self, declared: int) -> tuple[int, int, int]:
+        """(occurrence, attempt, calls of it before); the same once more is a new one, but for a declared retry."""
+        if not declared:
+            self.count += 1
+            if self.count > 1:
+                self.tries = self.calls = 0
+        attempt = max(declared, self.tries)
+        self.tries = attempt + 1
+        self.calls += 1
+        return max(0, self.count - 1), attempt, self.calls - 1
+
+    def pack(self) -> object:
+        """As Piece says."""
+        return [self.count, self.tries, self.calls]
+
+    @classmethod
+    def unpack(cls, packed: Any) -> Self:
+        """As Piece says."""
+        return cls(*packed)
 
 
 class Census:
     """Counts the calls of each operation; the one owner of attempt numbers in a run."""
 
-    def __init__(self, seed: int, key: bytes, *, correlate: str) -> None:
+    def __init__(self, seed: int, key: bytes, *, correlate: str, store: Store | None = None) -> None:
         self._seed = seed
         self._key = key
         self._correlate = correlate
-        self._seen: dict[str, _Seen] = {}
-        self._occurrences: dict[str, int] = {}
-        self._calls = 0
+        self._store = store or Memory()
 
     def enrol(self, call: Call, request: Request, provider: Provider) -> tuple[Call, int]:
         """The call with id, identity, operation, index, attempt, fingerprint and key hash filled in.
@@ -56,21 +103,20 @@ class Census:
         """
         fingerprint = self._hash(f"{call.provider} {call.path}".encode() + b"\0" + request.body)
         operation = self._operation(request, provider)
-        declared = _declared_attempt(request, provider)
-        if operation is not None:
-            who = f"op:{operation}"
-        elif (trace := _trace(request)) is not None:
-            who = f"trace:{trace}"
+        declared = _declared_attempt(request, provider) or 0
+        trace = _trace(request) if operation is None else None
+        if operation is None and trace is None:
+            enrol = partial(_Repeated.enrol, declared=declared)
+            occurrence, attempt, ordinal = self._store.change(f"fp:{fingerprint}", _Repeated, enrol)
+            who, index = f"fp:{fingerprint}:{occurrence}", 0
         else:
-            who = self._occurrence(fingerprint, declared)
-        seen = self._seen.setdefault(who, _Seen())
-        index = seen.order.setdefault(fingerprint, len(seen.order))
-        attempt = max(declared or 0, seen.attempts.get(fingerprint, 0))
-        seen.attempts[fingerprint] = attempt + 1
-        ordinal = seen.calls
-        seen.calls += 1
-        self._calls += 1
-        name = f"op-{operation}/call-{ordinal}" if operation is not None else f"call-{self._calls - 1}"
+            who = f"op:{operation}" if operation is not None else f"trace:{trace}"
+            seen = partial(_Seen.enrol, fingerprint=fingerprint, declared=declared)
+            index, attempt, ordinal = self._store.change(who, _Seen, seen)
+        if operation is not None:
+            name = f"op-{operation}/call-{ordinal}"
+        else:
+            name = f"call-{self._store.change('calls', Tally, Tally.next)}"
         enrolled = replace(
             call,
             id=name,
@@ -93,12 +139,6 @@ class Census:
         if trace is not None and (found := operation_of_trace(trace, self._seed)) is not None:
             return found
         return operation_of(provider.prompt(request), self._seed)
-
-    def _occurrence(self, fingerprint: str, declared: int | None) -> str:
-        """The same request once more is a new call, unless its SDK says that it is a retry."""
-        if not declared:
-            self._occurrences[fingerprint] = self._occurrences.get(fingerprint, -1) + 1
-        return f"fp:{fingerprint}:{self._occurrences.get(fingerprint, 0)}"
 
     def _hash(self, data: bytes) -> str:
         return hashlib.blake2b(data, key=self._key, digest_size=8).hexdigest()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 #: The share of a bucket that is nothing: a client that returns after exactly its wait must not be
 #: refused over the last bit of a float.
@@ -103,3 +104,18 @@ class Limiter:
         self.in_flight = max(0, self.in_flight - 1)
         for name, bucket in self.buckets.items():
             bucket.take(more.get(name, 0.0), t)
+
+    def pack(self) -> object:
+        """What JSON can hold of it, which is all (see `store.Piece`)."""
+        buckets = [[name, one.capacity, one.period, one.level, one.at] for name, one in self.buckets.items()]
+        return [buckets, self.places, self.in_flight, self.spent, self.spent_usd]
+
+    @classmethod
+    def unpack(cls, packed: Any) -> Self:
+        """The limiter that `pack` wrote."""
+        buckets, *rest = packed
+        limiter = cls({}, *rest)
+        for name, capacity, period, level, at in buckets:
+            bucket = limiter.buckets[name] = Bucket(capacity, period)
+            bucket.level, bucket.at = level, at
+        return limiter

@@ -12,19 +12,21 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
+from typing import Any, Self
 
 from chaosllm.arrivals import due_times
 from chaosllm.call import Call, Request
-from chaosllm.faults import Budgeted, Connecting, Context, Metered, Selective
+from chaosllm.faults import Budgeted, Connecting, Context, Fault, Metered, Selective
 from chaosllm.identity import PREFLIGHT, Census
 from chaosllm.limiter import Limiter
 from chaosllm.matching import matches
 from chaosllm.providers import Provider, Usage
 from chaosllm.scenario import Phase, Rule, Scenario
 from chaosllm.script import Applied, Decision, Door, Hang, Position, Reply, Reset, Script, Step, Wait
+from chaosllm.store import Memory, Store, Tally
 from chaosllm.trigger import Tick, draw
 
 #: Seconds after a phase's end in which the first call of an operation due in it is still its own:
@@ -37,35 +39,97 @@ GRACE = 1.0
 class _Open:
     """What a call in flight holds, to be given back when it ends."""
 
-    metered: list[tuple[Metered, Limiter]] = field(default_factory=list)
+    metered: list[tuple[Metered, str]] = field(default_factory=list)  # and the names of their limiters
     faulted: bool = False
+
+
+@dataclass(slots=True)
+class _Active:
+    """Calls in flight, and those of them that are faulted."""
+
+    calls: int = 0
+    faulted: int = 0
+
+    def come(self) -> None:
+        """A call came."""
+        self.calls += 1
+
+    def fault(self, share: float) -> bool:
+        """Count one more of them as faulted; False when that would be more than `share` of them."""
+        if self.faulted + 1 > share * self.calls:
+            return False
+        self.faulted += 1
+        return True
+
+    def go(self, *, faulted: bool) -> None:
+        """A call ended."""
+        self.calls -= 1
+        self.faulted -= faulted
+
+    def pack(self) -> object:
+        """As Piece says."""
+        return [self.calls, self.faulted]
+
+    @classmethod
+    def unpack(cls, packed: Any) -> Self:
+        """As Piece says."""
+        return cls(*packed)
+
+
+@dataclass(slots=True)
+class _Connections:
+    """Connections struck or spared, and the number of the first of each phase."""
+
+    count: int = 0
+    first: dict[str, int] = field(default_factory=dict)
+
+    def next(self, phase: str) -> tuple[int, int]:
+        """(number of the next one in the run, in its phase)."""
+        number = self.count
+        self.count += 1
+        return number, number - self.first.setdefault(phase, number)
+
+    def pack(self) -> object:
+        """As Piece says."""
+        return [self.count, self.first]
+
+    @classmethod
+    def unpack(cls, packed: Any) -> Self:
+        """As Piece says."""
+        return cls(*packed)
 
 
 class Plan:
     """Decides for each call of one run.
 
-    `hold` names a phase that stays on for ever, by no clock; without it phases follow `t`.
+    `hold` names a phase that stays on for ever, by no clock; without it phases follow `t`. Plans that share a
+    `store` decide as one would that saw all their calls; `buckets` is where live limits are kept, if elsewhere.
     """
 
     def __init__(
-        self, scenario: Scenario, providers: Mapping[str, Provider], *, key: bytes, hold: str | None = None
+        self,
+        scenario: Scenario,
+        providers: Mapping[str, Provider],
+        *,
+        key: bytes,
+        hold: str | None = None,
+        store: Store | None = None,
+        buckets: Store | None = None,
     ) -> None:
         self.scenario = scenario
         self.injecting = True
         self._providers = {upstream.provider: providers[upstream.provider] for upstream in scenario.upstreams}
-        self._census = Census(scenario.seed, key, correlate=scenario.load.correlate)
+        self._store = store or Memory()
+        self._buckets = buckets or self._store
+        self._census = Census(scenario.seed, key, correlate=scenario.load.correlate, store=self._store)
         self._held = scenario.phase(hold) if hold is not None else None
         if hold is not None and self._held is None:
             raise ValueError(f"no phase {hold!r} in {scenario.name}")
         self._due = due_times(scenario.load.rate, scenario.load.arrivals, scenario.seed, scenario.duration)
         self._first_due = {phase.name: bisect_left(self._due, phase.start) for phase in scenario.phases}
-        self._unknown_in_phase: dict[str, int] = {}
         self._ordinals: dict[str, int] = {}
-        self._limiters: dict[tuple[str, str, str], Limiter] = {}
         self._open: dict[str, _Open] = {}
-        self._faulted_now = 0
-        self._connections = 0
-        self._first_connection: dict[str, int] = {}  # of each phase, its number
+        self._capped = scenario.limits.max_active_faults < 1  # else nobody need count what is in flight
 
     def identify(self, request: Request) -> Call | None:
         """The call in a request; None for traffic that is no model call of the scenario's providers."""
@@ -86,12 +150,14 @@ class Plan:
         Must be followed by one `settle`.
         """
         self._open[call.id] = opened = _Open()
+        if self._capped:
+            self._store.change("active", _Active, _Active.come)
         if t is None or call.operation == PREFLIGHT:
             return Decision(call, "preflight")
         phase, on = self._phase_of(call, t)
         if phase is None:
             return Decision(call, "")
-        if not on or not self.injecting or self._over(t):
+        if not phase.rules or not on or not self.injecting or self._over(t):
             return Decision(call, phase.name)
         provider = self._providers[call.provider]
         script: list[Step] = []
@@ -104,18 +170,15 @@ class Plan:
             if isinstance(rule.fault, Selective) and not rule.fault.applies(call):
                 continue
             chance = partial(draw, self.scenario.seed, rule.name, call.identity, call.attempt)
-            model = "" if getattr(rule.fault, "account", False) else call.model
-            limiter = self._limiters.setdefault((rule.name, call.key_hash, model), Limiter())
             held = sum(step.seconds for step in script if isinstance(step, Wait))  # an answer's date is that much later
-            context = Context(call, request, provider, chance, now + held, t, limiter)
+            context = Context(call, request, provider, chance, now + held, t + self._buckets.ahead, Limiter())
             ordinal = self._ordinals.get(call.id, 0)
             tick = Tick(tick_t, n, call.attempt, ordinal, chance("when"), phase.duration)
-            part, steps = self._apply(rule, context, tick, opened)
+            part, left = self._apply(rule, context, tick, opened)
             applied.append(part)
-            script.extend(steps)
-            if isinstance(rule.fault, Budgeted) and rule.fault.live and not part.planned:
-                headers += rule.fault.limit_headers(context)
-            if any(_ends_the_list(step) for step in steps):
+            script.extend(part.steps)
+            headers += left
+            if any(_ends_the_list(step) for step in part.steps):
                 break
         return Decision(call, phase.name, tuple(script), tuple(applied), headers)
 
@@ -132,9 +195,7 @@ class Plan:
         if on is None or not struck or t is None:
             return None
         if number is None:
-            number = self._connections
-            self._connections += 1
-            n = number - self._first_connection.setdefault(on[0].name, number)
+            number, n = self._store.change("connections", _Connections, partial(_Connections.next, phase=on[0].name))
         else:
             n = number
         name = f"{'port-' + provider if door is Door.PORT else 'connection'}-{number}"
@@ -160,6 +221,14 @@ class Plan:
         windows = ((rule.name, rule.when.window) for rule in on[1])
         return tuple(name for name, window in windows if window is None or window.from_ <= since < window.to)
 
+    def first(self, what: str) -> bool:
+        """Whether nobody in the run has asked this of `what` before."""
+        return self._store.change(f"first:{what}", Tally, Tally.next) == 0
+
+    def asked(self, what: str) -> bool:
+        """Whether somebody in the run has asked `first` of it."""
+        return self._store.change(f"first:{what}", Tally, _so_far) > 0
+
     def second(self, t: float) -> int:
         """Which second of its phase `t` is in, from 0."""
         phase = self._held or self.scenario.phase_at(t)
@@ -182,25 +251,35 @@ class Plan:
         if opened is None:
             return
         self._ordinals.pop(decision.call.id, None)
-        self._faulted_now -= opened.faulted
-        for fault, limiter in opened.metered:
-            fault.settle(limiter, decision.call, usage, t=t)
+        if self._capped:
+            self._store.change("active", _Active, partial(_Active.go, faulted=opened.faulted))
+        for fault, name in opened.metered:
+            settle = partial(_settle, fault, decision.call, usage, t + self._buckets.ahead)
+            self._buckets.change(name, Limiter, settle)
 
-    def _apply(self, rule: Rule, context: Context, tick: Tick, opened: _Open) -> tuple[Applied, Script]:
-        if not rule.fault.live and not rule.when.fires(tick):
-            return Applied(rule.name, rule.fault.name, planned=False, fired=False), ()
-        steps = rule.fault.script(context)
+    def _apply(
+        self, rule: Rule, context: Context, tick: Tick, opened: _Open
+    ) -> tuple[Applied, tuple[tuple[str, str | None], ...]]:
+        """What a rule does to a call, and what the headers of a good answer say of its limits."""
+        fault = rule.fault
+        if fault.live:
+            model = "" if getattr(fault, "account", False) else context.call.model
+            name = "\t".join(("limiter", rule.name, context.call.key_hash, model))
+            steps, headers = self._buckets.change(name, Limiter, partial(_ask, fault, context))
+        else:
+            fires, headers = rule.when.fires(tick), ()
+            name, steps = "", fault.script(context) if fires else None
         if steps is None:
-            if isinstance(rule.fault, Metered):
-                opened.metered.append((rule.fault, context.limiter))
-            return Applied(rule.name, rule.fault.name, planned=False, fired=False), ()
+            if fault.live and isinstance(fault, Metered):
+                opened.metered.append((fault, name))
+            return Applied(rule.name, fault.name, planned=False, fired=False), headers
         if not opened.faulted:
             # The share of calls in flight that are faulted, this one included, stays within the limit.
-            if self._faulted_now + 1 > self.scenario.limits.max_active_faults * len(self._open):
-                return Applied(rule.name, rule.fault.name, planned=True, fired=False, why="max_active_faults"), ()
+            share = self.scenario.limits.max_active_faults
+            if self._capped and not self._store.change("active", _Active, partial(_Active.fault, share=share)):
+                return Applied(rule.name, fault.name, planned=True, fired=False, why="max_active_faults"), ()
             opened.faulted = True
-            self._faulted_now += 1
-        return Applied(rule.name, rule.fault.name, planned=True, fired=True, steps=steps), steps
+        return Applied(rule.name, fault.name, planned=True, fired=True, steps=steps), ()
 
     def _phase_of(self, call: Call, t: float) -> tuple[Phase | None, bool]:
         """The phase that a call belongs to, and whether that phase's rules are on for it (law 2)."""
@@ -227,13 +306,27 @@ class Plan:
             return due - phase.start, call.operation - self._first_due[phase.name]
         if call.operation is not None and self._held is not None:
             return t, call.operation
-        number = self._unknown_in_phase.get(phase.name, 0)
-        if call.attempt == 0:
-            self._unknown_in_phase[phase.name] = number + 1
+        count = Tally.next if call.attempt == 0 else _so_far
+        number = self._store.change(f"phase:{phase.name}", Tally, count)
         return (t if self._held is not None else t - phase.start), number
 
     def _over(self, t: float) -> bool:
         return self.scenario.limits.max_duration is not None and t >= self.scenario.limits.max_duration
+
+
+def _ask(fault: Fault, context: Context, limiter: Limiter) -> tuple[Script | None, tuple[tuple[str, str | None], ...]]:
+    """What a live fault does to a call, and when nothing, what the headers say of its limits."""
+    context = replace(context, limiter=limiter)
+    steps = fault.script(context)
+    return steps, fault.limit_headers(context) if steps is None and isinstance(fault, Budgeted) else ()
+
+
+def _settle(fault: Metered, call: Call, usage: Usage | None, t: float, limiter: Limiter) -> None:
+    fault.settle(limiter, call, usage, t=t)
+
+
+def _so_far(tally: Tally) -> int:
+    return tally.count
 
 
 def _ends_the_list(step: Step) -> bool:

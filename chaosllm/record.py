@@ -16,6 +16,8 @@ from typing import Any
 SCHEMA = 1
 #: The `reason` of a call that HTTP/2's GOAWAY sent away: its client may ask once more at once (RFC 9113, section 6.8).
 GOAWAY = "connection/goaway"
+#: Upper bounds, in seconds, of the classes that the lateness of paced events is counted in; one more class is above.
+LATE = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1)
 
 
 class Did(enum.StrEnum):
@@ -87,6 +89,7 @@ class Event:
     end_seen: bool = False  # the stream's end event reached the app
     finish: str | None = None  # finish reason that reached the app
     bytes: int = 0  # of body sent to the app
+    events: int | None = None  # of a stream, sent to the app; the last of a cut one may be half
     tokens_in: int = 0
     tokens_out: int = 0  # billed: what the upstream produced, delivered or not
     tokens_estimated: bool = False
@@ -94,15 +97,25 @@ class Event:
     t_first: float | None = None  # first text to the app
     t_end: float | None = None  # the call was over
     asked: dict[str, float] = field(default_factory=dict)  # seconds asked for: {"wait": .., "stall": ..}
-    done: dict[str, float] = field(default_factory=dict)  # seconds measured for the same keys
+    done: dict[str, float] = field(default_factory=dict)  # seconds measured, without what the upstream took
+    late: list[int] = field(default_factory=list)  # paced events by how late they left, in the classes of LATE
+    late_max: float | None = None  # the latest of them, seconds behind its schedule
     head: list[int] = field(default_factory=list)  # prints of a cut answer: first delivered
     tail: list[int] = field(default_factory=list)  # last delivered
     withheld: list[int] = field(default_factory=list)  # first withheld
     client_timeout: float | None = None  # the SDK's own timeout, where its headers say it
+    path: str = ""  # of a stream through the proxy: "fast", or "layers" (mitmproxy's own, for what is unusual)
 
     def to_json(self) -> dict[str, Any]:
         """The stored form: empty fields left out."""
-        return {key: value for key, value in asdict(self).items() if value not in (None, [], {}, "")}
+        said = {}
+        for key in _EVENT_FIELDS:  # not asdict, which copies all it meets, and one is written for each call
+            value = getattr(self, key)
+            if value or value not in (None, [], {}, ""):
+                said[key] = value
+        if self.rules:
+            said["rules"] = [asdict(part) for part in self.rules]
+        return said
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Event:
@@ -115,7 +128,7 @@ class Event:
         return cls(**known)
 
 
-_EVENT_FIELDS = {item.name for item in fields(Event)}
+_EVENT_FIELDS = tuple(item.name for item in fields(Event))
 
 
 class Outcome(enum.StrEnum):

@@ -14,6 +14,7 @@ from typing import Any
 from chaosllm import registry
 from chaosllm.analysis import analyse
 from chaosllm.findings import SEVERITIES, Finding
+from chaosllm.instrument import instrument
 from chaosllm.join import Run
 from chaosllm.metrics import finite
 from chaosllm.objectives import Judged, judge_objectives
@@ -56,6 +57,7 @@ def judge(run: Run) -> dict[str, Any]:
         "match_rate": analysis.match_rate,
         "validity": [one.to_json() for one in checks],
         "calibration": run.meta.get("calibration") or {},
+        "instrument": instrument(run),
         "stopped": run.stopped,
     }
 

@@ -10,13 +10,15 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chaosllm.adapters.environment import clashes, variables
 from chaosllm.adapters.proxy.targets import Origin
+from chaosllm.adapters.proxy.workers.control import module
+from chaosllm.adapters.proxy.workers.gathering import RENEW, Gathering
 from chaosllm.adapters.scenario_file import loader
 from chaosllm.adapters.supervisor.children import Child, Message
 from chaosllm.errors import Blame, ChaosError, Exit
@@ -38,6 +40,8 @@ class ProxyOrder:
     port: int
     out: Path | None
     upstreams: Mapping[str, str]
+    workers: int = 1
+    redis: str | None = field(default=None, repr=False)  # a URL, which may hold a password
 
     @classmethod
     def read(
@@ -49,6 +53,8 @@ class ProxyOrder:
         port: int,
         out: Path | None,
         upstreams: Mapping[str, str],
+        workers: int = 1,
+        redis: str | None = None,
     ) -> ProxyOrder:
         """Read the scenario; raises ChaosError for a file, a phase or an upstream that is not there."""
         try:
@@ -70,7 +76,7 @@ class ProxyOrder:
             Origin.parse(url)
         if upstreams and scenario.limits.max_spend is not None:
             raise _usage(f"--upstream: {path} has limits.max_spend, which cannot be kept for a real upstream", "")
-        return cls(scenario, reading.as_run, path.parent, phase, port, out, upstreams)
+        return cls(scenario, reading.as_run, path.parent, phase, port, out, upstreams, workers, redis)
 
 
 class ProxySession:
@@ -87,15 +93,21 @@ class ProxySession:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
+        gathering = Gathering(self.order.redis, self.order.text) if self.order.redis is not None else None
         work = Path(tempfile.mkdtemp(prefix="chaosllm-proxy-"))
         try:
-            return await self._hold(work)
+            if gathering is None:
+                return await self._hold(work, secrets.token_hex(16))
+            async with _present(gathering):
+                meeting = {"url": self.order.redis, "place": asdict(gathering.place)}
+                return await self._hold(work, gathering.place.key, meeting)
         finally:
             for child in reversed(self._children):
                 await child.stop()
             shutil.rmtree(work, ignore_errors=True)
 
-    async def _hold(self, work: Path) -> Message:
+    async def _hold(self, work: Path, key: str, meeting: Message | None = None) -> Message:
+        """`key`: what API keys and texts are hashed with; `meeting`: where live limits are kept, if elsewhere."""
         order = self.order
         origins = await self._simulate(work)
         if order.out is not None:
@@ -106,7 +118,7 @@ class ProxySession:
             "scenario": str(scenario_file),
             "base": str(order.base.resolve()),
             "folder": str(order.out.resolve()) if order.out is not None else None,
-            "key": secrets.token_hex(16),
+            "key": key,
             "phase": order.phase,
             "upstreams": {one.provider: origins.get(one.provider, one.url) for one in order.scenario.upstreams},
             "ca": {one.provider: str(order.base.resolve() / one.ca) for one in order.scenario.upstreams if one.ca},
@@ -114,8 +126,11 @@ class ProxySession:
             "host": "127.0.0.1",
             "confdir": str(work / "ca"),
             "keep": False,
+            "workers": order.workers,
+            "redis": meeting,
+            "log": str(work / "proxy.log"),
         }
-        proxy = await self._start("proxy", "chaosllm.adapters.proxy", config, work)
+        proxy = await self._start("proxy", module(order.workers), config, work)
         ready = proxy.latest["ready"]
         env = variables(ready, order.scenario, os.environ)
         said = {name: ready[name] for name in ("reverse", "explicit", "ca")}
@@ -160,6 +175,26 @@ class ProxySession:
         self._children.append(child)
         await child.first("ready", timeout=_START)
         return child
+
+
+@contextlib.asynccontextmanager
+async def _present(gathering: Gathering) -> AsyncIterator[None]:
+    """Be with the others, and give a sign of it now and then; raises ChaosError when Redis does not let us."""
+    await asyncio.to_thread(gathering.join)
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(RENEW)
+            with contextlib.suppress(ChaosError):  # the proxy says so at each call that needs it
+                await asyncio.to_thread(gathering.renew)
+
+    sign = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        sign.cancel()
+        with contextlib.suppress(ChaosError):
+            await asyncio.to_thread(gathering.leave)
 
 
 def _usage(what: str, hint: str) -> ChaosError:

@@ -170,17 +170,20 @@ def _event(stored: dict[str, Any]) -> Event | None:
         event = Event.from_json(stored)
     except (ValueError, KeyError, TypeError):
         return None
-    times = (event.t_answer, event.t_first, event.t_end, event.retry_after, event.client_timeout)
+    times = (event.t_answer, event.t_first, event.t_end, event.retry_after, event.client_timeout, event.late_max)
     counts = (event.index, event.attempt, event.ordinal, event.bytes, event.tokens_in, event.tokens_out)
     words = (event.call, event.provider, event.endpoint, event.model, event.phase, event.why, event.reason, event.shape)
     sound = (
-        _number(event.t)
+        all(isinstance(found, list) for found in (event.head, event.tail, event.withheld, event.late))
+        and all(isinstance(found, dict) for found in (event.asked, event.done))
+        and _number(event.t)
         and all(time is None or _number(time) for time in times)
         and all(_count(count) for count in counts)
         and all(count is None or _count(count) for count in (event.operation, event.status))
         and all(isinstance(word, str) for word in words)
         and all(isinstance(part.rule, str) and isinstance(part.why, str) for part in event.rules)
-        and all(_count(part) for ends in (event.head, event.tail, event.withheld) for part in ends)
+        and all(_count(part) for ends in (event.head, event.tail, event.withheld, event.late) for part in ends)
+        and all(_number(part) for parts in (event.asked, event.done) for part in parts.values())
     )
     return event if sound else None
 
@@ -212,7 +215,7 @@ def meta(folder: Path) -> dict[str, Any]:
     if what:
         raise ChaosError(f"{folder} {what}", hint="name a folder that `chaosllm run` made", exit_code=Exit.USAGE)
     # What is no object there was no account of the run: the judge asks for it, and does not find it.
-    parts = ("driver", "proxy", "calibration", "clock", "preflight", "bypass")
+    parts = ("driver", "proxy", "calibration", "clock", "preflight", "bypass", "machine")
     return {key: value for key, value in found.items() if key not in parts or isinstance(value, dict)}
 
 

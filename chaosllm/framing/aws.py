@@ -74,9 +74,23 @@ class AwsSplitter:
         )
         self._length = _PRELUDE.size if self._lost else total
 
+    @property
+    def held(self) -> int:
+        """Bytes of the frame that is not whole yet."""
+        return len(self._pending)
+
     def rest(self) -> bytes:
         """What has come since the last whole frame."""
         return bytes(self._pending)
+
+    def spill(self) -> bytes:
+        """What has come of a frame; before its prelude is whole, nothing."""
+        if not self._length:
+            return b""
+        out = self.rest()
+        self._length -= len(out)
+        self._pending.clear()
+        return out
 
 
 @dataclass(frozen=True, slots=True)

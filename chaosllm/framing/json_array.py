@@ -64,9 +64,22 @@ class JsonArraySplitter:
         self._depth -= 1
         return self._depth == 0
 
+    @property
+    def held(self) -> int:
+        """Bytes of the element that is not whole yet."""
+        return len(self._pending)
+
     def rest(self) -> bytes:
         """What has come since the last whole element."""
         return bytes(self._pending)
+
+    def spill(self) -> bytes:
+        """All of the element that has been looked at."""
+        pending = self._pending
+        out = bytes(pending[: self._resume])
+        del pending[: self._resume]
+        self._resume = 0
+        return out
 
 
 class JsonArray:

@@ -13,6 +13,7 @@ class NdjsonSplitter(LineSplitter):
     """Cuts lines apart; a line ends with LF (its CR, if any, stays in it), blank lines belong to the next one."""
 
     end: ClassVar[re.Pattern[bytes]] = re.compile(rb"\n")
+    usual: ClassVar[bytes] = b"\n"
 
 
 class Ndjson:

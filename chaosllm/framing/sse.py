@@ -21,6 +21,7 @@ class SseSplitter(LineSplitter):
 
     end: ClassVar[re.Pattern[bytes]] = _BLANK_LINE
     partial: ClassVar[int] = 2  # LF CR
+    usual: ClassVar[bytes] = b"\n\n"
 
 
 def parse_event(raw: bytes) -> Message:

@@ -9,6 +9,9 @@ from typing import Any
 type Path = tuple[str | int, ...]
 
 _DECODER = json.JSONDecoder()
+# Made once, because json.dumps makes an encoder at each call that is not all defaults.
+_WRITTEN = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_ESCAPED = json.JSONEncoder(separators=(",", ":")).encode
 _SPACE = re.compile("[ \t\r\n\ufeff]*")
 # One character of a JSON string as it is written: a surrogate pair is one character, written as two escapes.
 _CHARACTER = re.compile(
@@ -33,9 +36,9 @@ def load_object(data: bytes | str) -> dict[str, Any]:
 def dump(value: Any) -> bytes:
     """Compact JSON in UTF-8, as providers send it."""
     try:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+        return _WRITTEN(value).encode()
     except UnicodeEncodeError:  # half a surrogate pair, which only an escape can say
-        return json.dumps(value, separators=(",", ":")).encode()
+        return _ESCAPED(value).encode()
 
 
 def at(value: Any, *path: str | int) -> Any:

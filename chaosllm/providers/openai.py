@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from chaosllm.call import Call
@@ -188,9 +189,14 @@ class OpenAI(HttpProvider):
     def _request_id(self, token: int) -> str:
         return f"req_{identifier(token, 32, _LOWER_HEX, salt='request')}"
 
+    @cached_property
+    def _limits_untouched(self) -> Headers:
+        """Computed once, because they are durations and the same for each answer."""
+        return self.limit_headers(self._untouched, now=0.0)
+
     def _good_headers(self, completion: Completion) -> Headers:
         return (
-            *self.limit_headers(self._untouched, now=completion.created),
+            *self._limits_untouched,
             ("x-request-id", f"req_{completion.id}"),
             *self.headers_of_good,
         )

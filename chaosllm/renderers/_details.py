@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chaosllm.renderers import Step, Story
+from chaosllm.renderers import _instrument as told
 from chaosllm.renderers import _words as words
 from chaosllm.renderers._markup import say, table
 from chaosllm.renderers._style import OUTCOME_COLOURS
@@ -189,8 +190,8 @@ def calibration(found: object) -> str:
     if delay:
         lines.append(
             f"Delay: {words.counted(delay.get('n'), 'call')} asked for {words.seconds(delay.get('asked'))} more, and "
-            f"got it within {_signed(delay.get('error_p50'))} at p50 and {_signed(delay.get('error_p95'))} at p95 "
-            f"(bound {words.seconds(delay.get('bound'))})."
+            f"got it within {words.signed(delay.get('error_p50'))} at p50 and "
+            f"{words.signed(delay.get('error_p95'))} at p95 (bound {words.seconds(delay.get('bound'))})."
         )
     if drawn:
         lines.append(
@@ -206,9 +207,19 @@ def calibration(found: object) -> str:
     return f'<h3>Calibration: <span class="{state}">{word}</span></h3><ul>{items}</ul>'
 
 
-def _signed(value: object) -> str:
-    found = words.number(value)
-    return words.NONE if found is None else ("-" if found < 0 else "+") + words.seconds(abs(found))
+def instrument(summary: Mapping[str, Any]) -> str:
+    """What our own processes used and how late they were, and delays as asked and as done; "" when nothing is known."""
+    cells = [tuple(say(cell) for cell in row) for row in told.rows(summary)]
+    busy = table(told.HEAD, cells, numbers=range(1, len(told.HEAD)), label="Our own processes") if cells else ""
+    legend = (
+        '<p class="dim small">Core used, and waited for while others had it: shares of single seconds of the phases '
+        "that are judged. Lag: how late a timer of the process rang, over the whole run.</p>"
+        if cells
+        else ""
+    )
+    lines = "".join(f"<li>{say(line)}</li>" for line in told.sentences(summary))
+    items = f"<ul>{lines}</ul>" if lines else ""
+    return f"<h3>During the run</h3>{busy}{legend}{items}" if busy or items else ""
 
 
 def _leaf(value: object) -> str:

@@ -96,6 +96,12 @@ def seconds(value: object) -> str:
     return NONE if found is None else format_duration(found)
 
 
+def signed(value: object) -> str:
+    """A difference of durations with its sign: "+1.1ms"; a dash for none."""
+    found = number(value)
+    return NONE if found is None else ("-" if found < 0 else "+") + seconds(abs(found))
+
+
 def share(value: object) -> str:
     """A percentage with one decimal at most; a share that is not whole never reads as 100% or 0%."""
     found = number(value)

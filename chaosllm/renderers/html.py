@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from chaosllm.renderers import Chart, Material
 from chaosllm.renderers import _words as words
-from chaosllm.renderers._details import calibration, phases, stories, story_link, versions
+from chaosllm.renderers._details import calibration, instrument, phases, stories, story_link, versions
 from chaosllm.renderers._markup import say, section, table
 from chaosllm.renderers._style import PAGE
 
@@ -67,7 +67,8 @@ def _sections(material: Material) -> Iterator[tuple[str, str, str]]:
     )
     yield "phases", "Metrics by phase", phases(summary.get("phases", {}), summary)
     yield "injection", "Injection proof", _injection(summary)
-    yield "validity", "Validity and calibration", _validity(summary) + calibration(summary.get("calibration"))
+    exact = _validity(summary) + calibration(summary.get("calibration")) + instrument(summary)
+    yield "validity", "Validity and calibration", exact
     yield "evidence", "Evidence, call by call", stories(material.stories)
     scenario = f'<pre tabindex="0">{escape(words.clean_lines(material.scenario))}</pre>' if material.scenario else ""
     yield "scenario", "Scenario as run", scenario

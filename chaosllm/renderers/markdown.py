@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from chaosllm.renderers import Material
+from chaosllm.renderers import _instrument as told
 from chaosllm.renderers import _words as words
 
 #: GitHub refuses a comment of more than 65,536 characters; some room is left for what a bot puts around it.
@@ -51,6 +52,7 @@ class Markdown:
             *_phases(summary.get("phases", {})),
             *_injection(summary.get("injection", ()), words.unrecognised(summary)),
             *_validity(summary.get("validity", ())),
+            *_instrument(summary),
         ]
         return _fit(parts)
 
@@ -149,6 +151,15 @@ def _validity(checks: Sequence[Mapping[str, Any]]) -> list[str]:
         f"- {text(check.get('what'))}" + (f" ({text(check['hint'])})" if check.get("hint") else "") for check in failed
     ]
     return ["### What spoils this run", "\n".join(lines)]
+
+
+def _instrument(summary: Mapping[str, Any]) -> list[str]:
+    line = told.line(summary)
+    rows = [tuple(text(cell) for cell in row) for row in told.rows(summary)]
+    parts = [_table(told.HEAD, rows)] if rows else []
+    parts += ["\n".join(f"- {text(one)}" for one in told.sentences(summary))]
+    body = "\n\n".join(part for part in parts if part)
+    return [f"<details><summary>{line or 'How exact the run was'}</summary>\n\n{body}\n\n</details>"] if body else []
 
 
 def _fit(parts: Sequence[str]) -> str:

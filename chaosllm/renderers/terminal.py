@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chaosllm.renderers import Material
+from chaosllm.renderers import _instrument as told
 from chaosllm.renderers import _words as words
 
 _STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
@@ -141,7 +142,9 @@ def _foot(summary: Mapping[str, Any], report: str) -> list[RenderableType]:
         grid.add_row(Text("Fix first:", "bold"), _said(first))
     if report:
         grid.add_row(Text("Report:", "bold"), _said(report, "cyan"))
-    return [Padding(Text(f"{counts}; {seen}", "dim"), (0, 0, 0, 1)), Padding(grid, (0, 1, 0, 1), expand=False)]
+    exact = told.line(summary)
+    said = f"{counts}; {seen}" + (f"\n{exact}" if exact else "")
+    return [Padding(Text(said, "dim"), (0, 0, 0, 1)), Padding(grid, (0, 1, 0, 1), expand=False)]
 
 
 class Terminal:

@@ -43,6 +43,10 @@ class Rewriter:
         """What is held back, as it came to the edit that holds it."""
         return b"".join(one.held() for one in reversed(self._stages))
 
+    def asks(self, number: int) -> bool:
+        """Whether `shown` will ask for this event, which has been let out."""
+        return any(number in numbers for numbers in self._shows.values())
+
     @property
     def played(self) -> set[Step]:
         """The edits that changed something."""

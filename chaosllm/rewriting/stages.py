@@ -19,6 +19,9 @@ from chaosllm.script import Drop, Edit, Piece, Replace
 
 #: Why a tool call stays as it is.
 NO_ARGUMENTS = "the tool call has no arguments to change"
+#: The most of one tool call that is kept, bytes; the steps on a longer one are given up.
+_KEPT_AT_MOST = 16 << 20
+_TOO_LONG = "the tool call was longer than 16 MiB"
 
 type Change = Callable[[dict[str, Any], Slots], bool]
 
@@ -86,9 +89,13 @@ class Arguments(Stage):
         self._provider = provider
         self._how = how
         self._events: list[tuple[bytes, str]] = []  # held: raw, and the fragment in it
+        self._size = 0  # bytes held
+        self._gave_up = False
 
     def feed(self, raw: bytes) -> list[bytes]:
         """What may leave now."""
+        if self._gave_up:
+            return [raw]
         part, view = self._provider.part(self._call, raw), self._provider.view(self._call, raw)
         slots = view.slots if view is not None else Slots()
         if view is not None and _whole_arguments(view):
@@ -98,14 +105,12 @@ class Arguments(Stage):
             return [*before, view.close() if changed else raw]
         if part.tool:
             before = self._release() if slots.tool_name else []
-            self._events.append((raw, part.tool))
-            return before
+            return [*before, *self._keep(raw, part.tool)]
         if not self._events:
             return [raw]
         if slots.tool_name or part.finish or part.end or part.text:
             return [*self._release(), raw]
-        self._events.append((raw, ""))
-        return []
+        return self._keep(raw, "")
 
     def end(self) -> list[bytes]:
         """The arguments that were held."""
@@ -114,6 +119,16 @@ class Arguments(Stage):
     def held(self) -> bytes:
         """The events held, as they came."""
         return b"".join(raw for raw, _ in self._events)
+
+    def _keep(self, raw: bytes, fragment: str) -> list[bytes]:
+        """Hold an event; all that is held, as it came, once it is too much."""
+        self._events.append((raw, fragment))
+        self._size += len(raw)
+        if self._size <= _KEPT_AT_MOST:
+            return []
+        self._gave_up, self.why = True, _TOO_LONG
+        out, self._events = [one for one, _ in self._events], []
+        return out
 
     def _count(self, changed: bool) -> None:
         self.played = self.played or changed
@@ -135,7 +150,7 @@ class Arguments(Stage):
                 start, come = round(come * stretch), come + len(fragment)
                 said = self._say(raw, fresh[start : round(come * stretch)]) if fragment else raw
                 out += [said] if said else []
-        self._events = []
+        self._events, self._size = [], 0
         return out
 
     def _say(self, raw: bytes, fragment: str) -> bytes:
@@ -156,6 +171,7 @@ class Repeated(Stage):
         self._call = call
         self._provider = provider
         self._events: list[bytes] = []  # of the last call that came in fragments
+        self._size = 0  # bytes kept
         self._number: int | None = None
         self._shift = 0  # of the numbers that OpenAI's Responses gives its events
 
@@ -191,9 +207,12 @@ class Repeated(Stage):
         """Keep the events of the last call."""
         number = values.call_number(view.document, view.slots)
         if view.slots.tool_name and (not self._events or number != self._number):
-            self._events, self._number = [raw], number
+            self._events, self._number, self._size = [raw], number, len(raw)
         elif self._events and (view.slots.tool or (number is not None and number == self._number)):
             self._events.append(raw)
+            self._size += len(raw)
+            if self._size > _KEPT_AT_MOST:
+                self._events, self.why = [], _TOO_LONG
 
     def _again(self, number: Any) -> list[bytes]:
         """The kept events as those of a further call; `number` is that of the event they stand before."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +18,7 @@ from chaosllm.simulator.app import Simulator
 from chaosllm.simulator.profile import Profile
 from chaosllm.simulator.serve import Ready, listen_for, serve
 from chaosllm.units import parse_share
+from chaosllm.vitals import Vitals
 
 
 def build(line: bytes) -> tuple[Simulator, list[socket.socket]]:
@@ -44,7 +47,14 @@ def main() -> int:
     except ChaosError as error:
         _say({"type": "error", "what": error.what, "hint": error.hint})
         return Exit.COULD_NOT_RUN
-    serve(simulator, listeners, ready=_ready, started=_watch_stdin)
+    vitals = Vitals(time.monotonic, time.process_time)
+
+    def started(stop: Callable[[], None]) -> None:
+        vitals.run(asyncio.get_running_loop().call_later)
+        _watch_stdin(stop)
+
+    serve(simulator, listeners, ready=_ready, started=started)
+    _say({"type": "vitals", **vitals.to_json()})
     return Exit.PASS
 
 

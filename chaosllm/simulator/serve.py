@@ -102,6 +102,7 @@ def serve(
         access_log=False,
         log_level="error",
         server_header=False,
+        proxy_headers=False,  # nobody stands before us whose word on the client counts
         backlog=2048,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=1,

@@ -49,6 +49,9 @@ async def play(
 
     With `gzip` the body is compressed, and flushed after each piece, so that a client can read it in time.
     """
+    if len(pieces) == 1 and whole and not gzip and pieces[0][0] <= time.monotonic():
+        await send_whole(send, 200, headers, pieces[0][1])
+        return True
     gone: asyncio.Future[Any] | None = None
     started = False
     at = 0

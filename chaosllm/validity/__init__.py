@@ -15,6 +15,7 @@ from chaosllm.join import Run
 from chaosllm.scenario import Objective
 from chaosllm.validity import _conditions as conditions
 from chaosllm.validity import _injection as injected
+from chaosllm.validity import _limits as limits
 from chaosllm.validity import _records as records
 from chaosllm.validity._check import ALL, JOINED, TIMING, Check
 
@@ -30,7 +31,8 @@ def check(run: Run) -> list[Check]:
         lambda run: injected.injected(run, rows), lambda run: injected.delivered(run, rows),
         lambda run: injected.shares(run, rows), injected.hits,
         conditions.steady_state, conditions.upstream, conditions.load, conditions.calls,
-        conditions.generator_lag, conditions.proxy_lag, conditions.clock, records.match,
+        conditions.generator_lag, conditions.proxy_lag, limits.lag, limits.cores, limits.delays, limits.pace,
+        conditions.clock, records.match,
     ]  # fmt: skip
     return [found for each in checks for found in each(run)]
 

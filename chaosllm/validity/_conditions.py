@@ -14,9 +14,11 @@ from chaosllm.scenario import Comparator, Role
 from chaosllm.stats import quantile
 from chaosllm.units import format_duration, format_share
 from chaosllm.validity._check import ALL, TIMING, Check
+from chaosllm.validity._limits import MOST_SECONDS, late_seconds, proxy_hint
+from chaosllm.vitals import MOST_LAG
 
 #: METHOD section 1.
-MOST_LAG, MOST_LAG_SHARE = 0.05, 0.05
+MOST_LAG_SHARE = 0.05
 LEAST_BASELINE, MOST_UPSTREAM_ERRORS = 0.99, 0.01
 #: The share of operations that must call the LLM when all is well. Ours: an app with a cache for half of its
 #: users is judged, one whose faults hardly anybody can meet is not.
@@ -132,7 +134,8 @@ def calls(run: Run) -> Iterable[Check]:
 def generator_lag(run: Run) -> Iterable[Check]:
     """Operations start when they are due."""
     sent = (run.phase_of >= 0) & ~run.samples.was(Outcome.DROPPED)  # without a time: NaN, which fails
-    lag = quantile((run.samples.t_sent - run.samples.t_due)[sent], 0.99) if sent.any() else 0.0
+    late, due = (run.samples.t_sent - run.samples.t_due)[sent], run.samples.t_due[sent]
+    lag = quantile(late, 0.99) if sent.any() else 0.0
     said = (run.meta.get("driver") or {}).get("lag_p99")
     lag = max(lag, said) if isinstance(said, int | float) else lag
     bounds = [
@@ -143,12 +146,20 @@ def generator_lag(run: Run) -> Iterable[Check]:
         and objective.comparator in (Comparator.LT, Comparator.LE)
     ]
     most = min([MOST_LAG, *(MOST_LAG_SHARE * bound for bound in bounds)])
+    phase, seconds = late_seconds(run, late, due, most)
+    if not math.isfinite(lag):
+        what = "it is not on record when operations were sent"
+    elif lag <= most and seconds > MOST_SECONDS:
+        what = (
+            f"operations started over {format_duration(most)} late in {seconds:,} seconds of {phase} "
+            f"(at most {MOST_SECONDS})"
+        )
+    else:
+        what = f"operations started {format_duration(lag)} late (p99, at most {format_duration(most)})"
     yield Check(
         "generator lag",
-        lag <= most,
-        f"operations started {format_duration(lag)} late (p99, at most {format_duration(most)})"
-        if math.isfinite(lag)
-        else "it is not on record when operations were sent",
+        lag <= most and seconds <= MOST_SECONDS,
+        what,
         "the load generator could not keep up: lower load.rate or use a machine with more cores",
         TIMING,
     )
@@ -162,7 +173,7 @@ def proxy_lag(run: Run) -> Iterable[Check]:
             "proxy lag",
             lag <= MOST_LAG,
             f"the proxy was {format_duration(lag)} late (p99, at most {format_duration(MOST_LAG)})",
-            "the proxy is saturated: lower load.rate or use a machine with more cores",
+            f"the proxy is saturated: {proxy_hint(run)}",
             TIMING,
         )
 

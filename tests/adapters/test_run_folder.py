@@ -173,6 +173,7 @@ def test_operations_without_their_text_are_missed(tmp_path: Path) -> None:
         {"operation": 1 << 70}, {"status": "200"}, {"phase": 7}, {"provider": None, "model": []}, {"rules": [{}]},
         {"rules": [{"rule": 1, "fault": "x", "planned": True, "fired": True, "delivered": True}]},
         {"rules": {"a": 1}}, {"head": ["x"]}, {"did": "danced"}, {"retry_after": "2s"}, {"call": None},
+        {"late": 3}, {"late": [-1]}, {"late_max": "x"}, {"asked": [1]}, {"done": {"wait": "1s"}}, {"head": 7},
     ],
 )  # fmt: skip
 def test_hostile_events_are_passed_over_and_missed(tmp_path: Path, change: dict[str, object]) -> None:
@@ -189,7 +190,9 @@ def test_hostile_events_are_passed_over_and_missed(tmp_path: Path, change: dict[
 def test_hostile_accounts_are_no_accounts(tmp_path: Path) -> None:
     """A meta.json whose parts are of other kinds is judged, and the run taken for killed."""
     folder = a_run(tmp_path / "run")
-    hostile = {key: ["?"] for key in ("driver", "proxy", "calibration", "clock", "bypass", "preflight")}
+    hostile = {
+        key: ["?"] for key in ("driver", "proxy", "calibration", "clock", "bypass", "preflight", "machine", "vitals")
+    }
     run_folder.write_json(folder / run_folder.META, {"schema": 1, "failures": None, **hostile})
     run = run_folder.load(folder)
     assert run.stopped == "killed"

@@ -6,7 +6,6 @@ import socket
 import ssl
 import struct
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -19,6 +18,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from chaosllm.adapters.interpreter import interpreter
+from chaosllm.adapters.proxy.workers.control import module
 
 WORDS = [f"word{n:02d} " for n in range(20)]
 TEXT = "".join(WORDS)
@@ -124,7 +126,7 @@ class Upstream:
 
 
 class ProxyChild:
-    """`python -m chaosllm.adapters.proxy` as the supervisor runs it."""
+    """The proxy as the supervisor runs it; `workers` of more than one are coordinated."""
 
     def __init__(self, folder, scenario, upstreams, *, phase="on", **more):
         folder.mkdir(exist_ok=True)
@@ -136,7 +138,7 @@ class ProxyChild:
             "confdir": str(folder / "ca"), "keep": False,
         } | more  # fmt: skip
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "chaosllm.adapters.proxy"],
+            interpreter(module(more.get("workers", 1))),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.messages = []

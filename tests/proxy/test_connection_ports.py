@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from chaosllm.adapters.proxy import connections
 from chaosllm.adapters.proxy.doors import Doors
+from chaosllm.adapters.proxy.layers import connections
 from chaosllm.call import Call
 from chaosllm.script import Decision, Unreachable
 
@@ -30,7 +30,10 @@ def test_a_port_that_could_not_be_opened_is_tried_again(monkeypatch):
     on = ["storm.0"]
     decision = Decision(Call("port-openai-0", "openai", "connection", "", stream=False), "storm", (STEP,))
     plan = SimpleNamespace(
-        connecting=lambda *_, **__: tuple(on), second=int, accept=lambda *_, **__: decision if on else None
+        connecting=lambda *_, **__: tuple(on),
+        second=int,
+        accept=lambda *_, **__: decision if on else None,
+        asked=lambda _: False,
     )
     targets = SimpleNamespace(listeners={4711: "openai"}, origins=["openai"])
     clock = SimpleNamespace(t=lambda now: now)

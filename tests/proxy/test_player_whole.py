@@ -188,4 +188,4 @@ def test_damaged_or_unknown_codings_are_passed_over(coding):
     """Bytes that do not decode are still sent; nothing is read from them."""
     decoder = Decoder(coding)
     assert decoder.feed(b"this is not compressed at all, whatever the header says") == b""
-    assert decoder.unreadable
+    assert decoder.broken

@@ -17,8 +17,9 @@ from chaosllm.adapters.proxy.players.passing import PassPlayer
 from chaosllm.adapters.proxy.players.streamed import StreamPlayer
 from chaosllm.call import Call
 from chaosllm.providers import Usage
+from chaosllm.record import Event
 from chaosllm.registry import member
-from chaosllm.script import Applied, Breach, Cut, Decision, Headers, Place, Position, Reset, Shape, Stall, Unit
+from chaosllm.script import Applied, Breach, Cut, Decision, Headers, Pace, Place, Position, Reset, Shape, Stall, Unit
 
 OPENAI, ANTHROPIC = member("providers", "openai"), member("providers", "anthropic")
 CALL = Call("call-1", "openai", "chat", "gpt-4o", stream=True)
@@ -170,3 +171,28 @@ def test_a_crash_inside_mitmproxy_is_told_without_its_words():
     counter.handle(logging.LogRecord("mitmproxy.proxy", logging.ERROR, "", 0, "no exception", None, None))
     ((message),) = told
     assert message["what"].startswith("ValueError at test_proxy_ledger.py:")
+
+
+def test_the_timing_of_a_paced_stream_is_recorded():
+    """How many events went out, how late each paced one was and the latest; a run folder without them is read too."""
+    one = exchange(Pace(10.0))
+    answered(one)
+    one.player.start(2.0)
+    raw = b'data: {"choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}]}\n\n'
+    one.player.data(raw * 3, 2.0)
+    one.player.wake(2.104)
+    one.player.wake(2.2)
+    event = one.to_event(0.0, 3.0, b"key")
+    stored = event.to_json()
+    assert (stored["events"], stored["late"], stored["late_max"]) == (3, [2, 0, 0, 0, 1], pytest.approx(0.004))
+    assert Event.from_json(stored) == event
+    older = {key: value for key, value in stored.items() if key not in ("events", "late", "late_max")}
+    assert (Event.from_json(older).events, Event.from_json(older).late) == (None, [])
+
+
+def test_an_answer_that_is_no_stream_has_no_events():
+    """Neither a whole answer nor one without a pace says anything of the kind."""
+    one = exchange(call=Call("call-1", "openai", "chat", "gpt-4o", stream=False))
+    answered(one)
+    stored = one.to_event(0.0, 3.0, b"key").to_json()
+    assert not {"events", "late", "late_max"} & stored.keys()

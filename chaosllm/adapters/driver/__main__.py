@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any
 
 # Locust patches sockets and threads when it is imported, so it comes before anything that uses them.
@@ -27,7 +27,9 @@ from locust.env import Environment
 
 from chaosllm.adapters.driver.dispatcher import Dispatcher
 from chaosllm.adapters.driver.user import OpenLoopUser, build, load_scenario
+from chaosllm.adapters.processor import waiting
 from chaosllm.errors import ChaosError, Exit
+from chaosllm.vitals import Vitals
 
 _STDIN = 0
 _PROGRESS = 1.0  # seconds between progress messages and flushes
@@ -67,6 +69,7 @@ class Session:
         self._environment.create_local_runner()
         self._t0: float | None = None
         self._over = Event()
+        self._vitals = Vitals(monotonic, process_time, waiting())
         Users.dispatcher = dispatcher
         Users.over = staticmethod(self._over.set)
 
@@ -75,14 +78,17 @@ class Session:
         gevent.signal_handler(signal.SIGTERM, self._stop)
         listening = gevent.spawn(self._listen, commands)
         ticking = gevent.spawn(self._tick)
+        self._vitals.run(gevent.spawn_later)
         self._over.wait()
         gevent.killall([listening, ticking])
+        self._vitals.stop()
         if self._environment.runner is not None:
             self._environment.runner.quit()
         try:
             self._dispatcher.close()
         except OSError as error:
             say("failure", what=f"samples could not be written: {error.strerror}")
+        say("vitals", **self._vitals.to_json())
         say("done", **self._dispatcher.totals())
         return Exit.PASS
 
@@ -103,6 +109,7 @@ class Session:
 
     def _start(self, t0: float) -> None:
         self._t0 = Users.t0 = t0
+        self._vitals.start(t0)
         if self._environment.runner is not None:
             self._environment.runner.start(1, spawn_rate=1)
 
@@ -128,7 +135,8 @@ class Session:
                 self._progress()
 
     def _progress(self) -> None:
-        say("progress", **self._dispatcher.progress(monotonic() - (self._t0 if self._t0 is not None else monotonic())))
+        t = monotonic() - (self._t0 if self._t0 is not None else monotonic())
+        say("progress", **self._dispatcher.progress(t), **self._vitals.newest)
 
 
 def main() -> int:

@@ -11,31 +11,35 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from email.utils import formatdate
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mitmproxy import connection, http
 from mitmproxy.addons.proxyserver import Proxyserver
-from mitmproxy.net.http import status_codes
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData, TlsData
 
-from chaosllm.adapters.proxy import bodies, connections, stream
+from chaosllm.adapters.proxy import bodies
 from chaosllm.adapters.proxy.calibration import HEADER, Calibration
 from chaosllm.adapters.proxy.doors import Doors
 from chaosllm.adapters.proxy.exchange import Exchange
+from chaosllm.adapters.proxy.fast.relay import Course
+from chaosllm.adapters.proxy.fast.ticker import Ticker
+from chaosllm.adapters.proxy.layers import connections, contract, http_layer
+from chaosllm.adapters.proxy.layers.dispatch import Dispatch
+from chaosllm.adapters.proxy.layers.drive import Driver
+from chaosllm.adapters.proxy.layers.visit import KEY
 from chaosllm.adapters.proxy.ledger import Ledger
+from chaosllm.adapters.proxy.messages import canned, request_of
 from chaosllm.adapters.proxy.targets import Targets
 from chaosllm.call import Call, Request
 from chaosllm.plan import Plan
 from chaosllm.providers import Provider
-from chaosllm.script import Breach, Decision, Hang, Place, Reply, Reset, Script, Wait
-
-_EXCHANGE = stream.KEY
+from chaosllm.script import Breach, Decision, Hang, Place, Reply, Reset, Script, Step, Wait
 
 
 @dataclass(slots=True)
@@ -62,8 +66,10 @@ class ChaosAddon:
         *,
         proxyserver: Callable[[], Proxyserver],
         calibration: Calibration | None = None,
+        dispatch: Dispatch | None = None,
     ) -> None:
-        stream.require()
+        """With a `dispatch` connections are driven by us; without it by mitmproxy, which is slower."""
+        contract.require()
         self.plan = plan
         self.targets = targets
         self.ledger = ledger
@@ -72,6 +78,8 @@ class ChaosAddon:
         self._proxyserver = proxyserver
         self.doors = Doors(plan, targets, ledger, clock, proxyserver, self._met, self.broke)
         self._calibration = calibration
+        self._dispatch = dispatch
+        self._ticker: Ticker | None = None
 
     def client_disconnected(self, client: connection.Client) -> None:
         """End what is still open on the connection.
@@ -93,13 +101,14 @@ class ChaosAddon:
     def next_layer(self, data: layer.NextLayer) -> None:
         """Make the HTTP layers of the connection ours."""
         try:
-            self.doors.adopted(data.context.client, stream.adopt(data))
+            self.doors.adopted(data.context.client, http_layer.adopt(data, self._course(data.context.client)))
         except Exception as error:  # law 1
             self.broke(error)
 
     def client_connected(self, client: connection.Client) -> None:
-        """Strike the connection, if it is to be."""
+        """Take the connection over; strike it, if it is to be."""
         try:
+            self._course(client)
             self.doors.accepted(client)
         except Exception as error:  # law 1
             self.broke(error)
@@ -136,34 +145,34 @@ class ChaosAddon:
         except Exception as error:  # law 1
             self.broke(error)
 
-    async def request(self, flow: http.HTTPFlow) -> None:
-        """Recognise the call, decide, and play what comes before an answer."""
+    def request(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:
+        """Recognise the call, decide, and play what comes before an answer; what of it takes time is returned."""
         exchange: Exchange | None = None
         try:
             if not self._ours(flow):
-                return
-            if await self._calibrate(flow):
-                return
+                return None
+            if (answer := self._calibrate(flow)) is not None:
+                return answer
             now = time.monotonic()
             request, call = self._identify(flow)
             self._aim(flow, call.provider if call is not None else None)
             if call is None:
                 self.ledger.passed_by()
-                return
+                return None
             exchange = self._open(flow, call, request, now)
             if flow.client_conn.timestamp_end is not None:
                 exchange.client_left()  # it went while mitmproxy was still reading its request
-            else:
-                await self._before(flow, exchange)
-            if exchange.left.is_set() and flow.killable:
-                flow.kill()  # so that no upstream is asked for a client that has gone
-                self._close(exchange, time.monotonic())
+            waiting = self._play_before(flow, exchange)
+            if any(_takes_time(step) for step in exchange.decision.script):
+                return waiting
+            _run(waiting)
         except Exception as error:  # law 1
             if exchange is not None:
                 exchange.failed(error)
             else:
                 self.broke(error)
                 self._aim(flow, None)  # a simulated provider must not become the real one by our mistake
+        return None
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Stream every answer; choose the player of a call's body."""
@@ -238,11 +247,22 @@ class ChaosAddon:
         exchange.read_timeout(dict(request.headers))
         if failure is not None:
             exchange.failed(failure)
-        flow.metadata[_EXCHANGE] = exchange
+        flow.metadata[KEY] = exchange
         self.ledger.opened(exchange)
         if exchange.needs_plain:
             flow.request.headers["accept-encoding"] = "identity"
         return exchange
+
+    async def _play_before(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """Play what comes before an answer, unless the client has gone."""
+        try:
+            if not exchange.left.is_set():
+                await self._before(flow, exchange)
+            if exchange.left.is_set() and flow.killable:
+                flow.kill()  # so that no upstream is asked for a client that has gone
+                self._close(exchange, time.monotonic())
+        except Exception as error:  # law 1
+            exchange.failed(error)
 
     async def _before(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Play the steps before an answer, in order."""
@@ -253,7 +273,7 @@ class ChaosAddon:
                         return
                     exchange.played(step)
                 case Reply():
-                    flow.response = _canned(step)
+                    flow.response = canned(step)
                     if step.status < 300:  # a good answer to the app, which counts down as any other
                         bodies.say(flow.response, exchange.decision.headers)
                     exchange.played(step)
@@ -273,17 +293,16 @@ class ChaosAddon:
                 case _:
                     pass
 
-    async def _calibrate(self, flow: http.HTTPFlow) -> bool:
-        """Answer a calibration request; False for anything else, and once the run has begun."""
+    def _calibrate(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:
+        """Answer a calibration request; None for anything else, and once the run has begun."""
         if self._calibration is None or self.clock.t0 is not None or HEADER not in flow.request.headers:
-            return False
+            return None
         script = self._calibration.script(flow.request.headers[HEADER])
         if not script:
-            return False
+            return None
         decision = Decision(Call("calibration", "", "", "", stream=False), "", script)
         provider = next(iter(self._providers.values()))
-        await self._before(flow, self._exchange(decision, provider, flow.client_conn, time.monotonic()))
-        return True
+        return self._before(flow, self._exchange(decision, provider, flow.client_conn, time.monotonic()))
 
     def _close(self, exchange: Exchange, now: float) -> None:
         if exchange.over:
@@ -298,6 +317,14 @@ class ChaosAddon:
         except Exception as error:  # law 1
             self.broke(error)
 
+    def _course(self, client: connection.Client) -> Course | None:
+        """What lets a client's streams run past mitmproxy's own machinery; None where that is to do all."""
+        handler = self._proxyserver().connections.get(client.id)
+        if self._dispatch is None or handler is None:
+            return None
+        self._ticker = self._ticker or Ticker()
+        return Course(Driver.adopt(handler), self._dispatch, self._ticker)
+
     def _ours(self, flow: http.HTTPFlow) -> bool:
         """Whether this request goes to a listed host or came over a reverse listener."""
         request = flow.request
@@ -305,7 +332,7 @@ class ChaosAddon:
 
     def _identify(self, flow: http.HTTPFlow) -> tuple[Request, Call | None]:
         """The request and the call in it; on a host that is listed but no provider's own, each dialect is tried."""
-        request = _request(flow, self._listener_provider(flow))
+        request = request_of(flow, self._listener_provider(flow))
         if request.upstream is None and self.targets.by_host(flow.request.host, flow.request.port) is None:
             for name in self.targets.origins:
                 told = replace(request, upstream=name)
@@ -328,6 +355,21 @@ class ChaosAddon:
             request.scheme, request.host, request.port = origin.scheme, origin.host, origin.port
 
 
+def _takes_time(step: Step) -> bool:
+    """Whether a step before the answer holds the call."""
+    return isinstance(step, Hang) or (isinstance(step, Wait) and step.place is Place.REQUEST)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that has nothing to wait for; RuntimeError when it waits all the same."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    work.close()
+    raise RuntimeError("it waits")
+
+
 def place(error: BaseException) -> str:
     """Kind and place of a failure of ours; never its message, which may quote traffic."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -335,27 +377,9 @@ def place(error: BaseException) -> str:
 
 
 def _exchange(flow: http.HTTPFlow) -> Exchange | None:
-    found = flow.metadata.get(_EXCHANGE)
+    found = flow.metadata.get(KEY)
     return found if isinstance(found, Exchange) else None
 
 
 def _script(exchange: Exchange | None) -> Script:
     return exchange.decision.script if exchange is not None else ()
-
-
-def _request(flow: http.HTTPFlow, upstream: str | None) -> Request:
-    headers = tuple((name.lower(), value) for name, value in flow.request.headers.items(multi=True))
-    body = flow.request.get_content(strict=False) or b""
-    return Request(flow.request.method, flow.request.pretty_host, flow.request.path, headers, body, upstream)
-
-
-def _canned(reply: Reply) -> http.Response:
-    """The reply as mitmproxy sends it: these headers, the date that every server says, a length where none is said."""
-    now = time.time()
-    fields = [(name.encode(), value.encode()) for name, value in reply.headers]
-    if not any(name == b"date" for name, _ in fields):  # RFC 9110, section 6.6.1
-        fields.insert(0, (b"date", formatdate(now, usegmt=True).encode()))
-    if not any(name in (b"content-length", b"transfer-encoding") for name, _ in fields):
-        fields.append((b"content-length", str(len(reply.body)).encode()))
-    reason = status_codes.RESPONSES.get(reply.status, "").encode()
-    return http.Response(b"HTTP/1.1", reply.status, reason, http.Headers(fields), reply.body, None, now, now)

@@ -1,9 +1,16 @@
-"""Which steps touch an answer's body, and how a played body is delimited towards the client."""
+"""Which steps touch an answer's body, what plays them, and how a played body is delimited towards the client."""
 
 from __future__ import annotations
 
 from mitmproxy.http import Request, Response
 
+from chaosllm.adapters.proxy.players.actions import Player
+from chaosllm.adapters.proxy.players.lingering import LingeringPlayer
+from chaosllm.adapters.proxy.players.paced import PacedPlayer, suffices
+from chaosllm.adapters.proxy.players.streamed import StreamPlayer
+from chaosllm.adapters.proxy.players.whole import WholePlayer
+from chaosllm.call import Call
+from chaosllm.providers import Provider
 from chaosllm.script import (
     Cut,
     Drop,
@@ -17,6 +24,7 @@ from chaosllm.script import (
     Repeat,
     Replace,
     Reset,
+    Script,
     Spoil,
     Stall,
     Step,
@@ -38,6 +46,20 @@ def in_body(step: Step) -> bool:
             return place not in (Place.ACCEPT, Place.REQUEST)
         case _:
             return False
+
+
+def player(call: Call, provider: Provider, script: Script) -> Player:
+    """What plays the body steps of a script on a good answer."""
+    steps = tuple(step for step in script if in_body(step) and not isinstance(step, Linger))
+    chosen: Player
+    if not call.stream:
+        chosen = WholePlayer(call, provider, steps)
+    elif suffices(steps):
+        chosen = PacedPlayer(call, provider, steps)
+    else:
+        chosen = StreamPlayer(call, provider, steps)
+    late = next((step for step in script if isinstance(step, Linger)), None)
+    return chosen if late is None else LingeringPlayer(chosen, late)
 
 
 def says_coding(step: Step) -> bool:

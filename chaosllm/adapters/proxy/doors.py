@@ -5,6 +5,7 @@ Laws:
 1. What is struck before a request is recorded as an Event of the endpoint "connection", struck or spared.
 2. A connection with a request under way is never closed from here.
 3. A port that refuses is open again within STEP seconds of the end of what closed it.
+4. Workers that share a port look at it at the same moments, and one of them records what befalls it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.tls import ClientHelloData, TlsData
 
-from chaosllm.adapters.proxy import connections
 from chaosllm.adapters.proxy.exchange import Exchange
+from chaosllm.adapters.proxy.layers import connections
+from chaosllm.adapters.proxy.layers.http_layer import PlayedLayer
 from chaosllm.adapters.proxy.ledger import Ledger
-from chaosllm.adapters.proxy.stream import PlayedLayer
 from chaosllm.adapters.proxy.targets import Targets
 from chaosllm.plan import Plan
 from chaosllm.script import Decision, Door, Step, Unreachable
@@ -74,7 +75,7 @@ class Doors:
     broke: Callable[[Exception], None]
     _known: dict[str, _Known] = field(default_factory=dict)
     _misnamed: dict[str, tuple[Exchange, Step]] = field(default_factory=dict)
-    _came: set[str] = field(default_factory=set)  # providers whose reverse listener was ever used
+    _came: set[str] = field(default_factory=set)  # providers whose reverse listener was ever used here
     _on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # rules on, by provider
     _turned: dict[str, float] = field(default_factory=dict)  # when a rule was last turned on
     _closed: dict[int, _Closed] = field(default_factory=dict)
@@ -90,7 +91,7 @@ class Doors:
         """A listener took a connection."""
         connections.widen(self.proxyserver(), client)
         if (provider := self.provider(client)) is not None:
-            self._came.add(provider)
+            self._come(provider)
             if not self._strike(client, provider, Door.LISTENER):
                 self._known[client.id] = _Known(client, provider, time.monotonic())
 
@@ -138,7 +139,7 @@ class Doors:
         """Look at the phases until cancelled."""
         try:
             while True:
-                await asyncio.sleep(STEP)
+                await asyncio.sleep(STEP - time.monotonic() % STEP)  # law 4: one clock for all of a machine
                 try:
                     await self.look(time.monotonic())
                 except Exception as error:  # a look that fails must not end them all
@@ -178,7 +179,8 @@ class Doors:
         if closed is not None:
             self._settle(closed, now)
         exchange = None
-        if decision is not None and provider in self._came:  # else nobody can be known to have met it
+        # Where nobody ever came, nobody can be known to have met it.
+        if decision is not None and self._has_come(provider) and self.plan.first(f"{decision.phase} {port} {asked}"):
             exchange = self.record(decision, None, now)
             self.ledger.opened(exchange)
         if decision is not None and decision.script:
@@ -195,6 +197,16 @@ class Doors:
                 self._closed[port] = _Closed(closed.holder, None)
                 self._asked[port] = (), -1  # which nobody asks for, so that the next look tries again
                 raise
+
+    def _come(self, provider: str) -> None:
+        """A client has come to a provider's reverse listener."""
+        if provider not in self._came:
+            self._came.add(provider)
+            self.plan.first(f"came to {provider}")
+
+    def _has_come(self, provider: str) -> bool:
+        """Whether a client ever came to it, here or at another worker."""
+        return provider in self._came or self.plan.asked(f"came to {provider}")
 
     def _settle(self, closed: _Closed, now: float) -> None:
         """A second of a closed port is over."""

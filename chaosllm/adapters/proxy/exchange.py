@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,9 +14,10 @@ from mitmproxy.http import HTTPFlow, Response
 
 from chaosllm.adapters.proxy import bodies
 from chaosllm.adapters.proxy.players.actions import End, Notes, Player
+from chaosllm.adapters.proxy.players.decoded import DecodedPlayer
+from chaosllm.adapters.proxy.players.decoding import is_known
 from chaosllm.adapters.proxy.players.lingering import LingeringPlayer
 from chaosllm.adapters.proxy.players.passing import PassPlayer
-from chaosllm.adapters.proxy.players.streamed import StreamPlayer
 from chaosllm.adapters.proxy.players.whole import WholePlayer
 from chaosllm.prints import print_ends
 from chaosllm.providers import Provider, Usage
@@ -66,6 +69,7 @@ class Exchange:
         self.retry_after: float | None = None
         self.client_timeout: float | None = None
         self.over = False
+        self.path = ""  # which way the body took: "fast" or "layers"; "" when it was no stream
         self.goes_away = False
         self.breaks = False  # its fault breaks the whole connection
         self._ordinal = ordinal
@@ -87,6 +91,12 @@ class Exchange:
         return self.decision.call.endpoint != "connection"
 
     @property
+    def streams(self) -> bool:
+        """Whether the answer is a stream of events."""
+        good = self.status is not None and self.status < 300
+        return self.decision.call.stream and good and not isinstance(self.player, WholePlayer)
+
+    @property
     def touches_body(self) -> bool:
         """Whether the script holds, changes or breaks the answer's body."""
         return any(bodies.in_body(step) for step in self.decision.script)
@@ -98,17 +108,19 @@ class Exchange:
 
     async def wait(self, seconds: float | None, kind: str) -> bool:
         """Hold the call for `seconds` (None: for ever); True when the client left meanwhile."""
-        loop = asyncio.get_running_loop()
         if seconds is not None:
             self._notes.ask(kind, seconds)
-        begun = loop.time()
+        begun = time.monotonic()
+        more = seconds
         try:
-            async with asyncio.timeout(seconds):
-                await self.left.wait()
-        except TimeoutError:
-            pass
+            while not self.left.is_set() and (more is None or more > 0):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(more):
+                        await self.left.wait()
+                # A timer may be early by the millisecond that uvloop rounds to; a call that is held is never early.
+                more = None if seconds is None else begun + seconds - time.monotonic()
         finally:
-            self._notes.did(kind, loop.time() - begun)
+            self._notes.did(kind, time.monotonic() - begun)
         return self.left.is_set()
 
     def played(self, step: Step) -> None:
@@ -158,16 +170,19 @@ class Exchange:
         call, script = self.decision.call, self.decision.script
         coding = response.headers.get("content-encoding", "")
         plain = coding.lower() in ("", "identity")
+        good = response.status_code < 300
+        shaped = self.touches_body and good and is_known(coding)
+        if shaped and not plain:
+            del response.headers["content-encoding"]  # because the body is decoded to be shaped
         for step in script:
             if isinstance(step, Headers) and response.status_code >= 300:
                 self.skip(step, f"the upstream answered {response.status_code}")
             elif isinstance(step, Headers):
-                self._set(step, response, coding if not plain else "")
+                self._set(step, response, "" if plain or shaped else coding)
         if response.status_code >= 400 and response.headers.get("retry-after", "").isdecimal():
             self.retry_after = float(response.headers["retry-after"])
-        good = response.status_code < 300
         response.stream = True
-        if not self.touches_body or not good or not plain:
+        if not shaped:
             self.player = PassPlayer(call, self.provider, coding=coding, streamed=call.stream and good)
             why = "" if not self.touches_body else f"the upstream answered {response.status_code}"
             for step in script if why else ():
@@ -178,9 +193,9 @@ class Exchange:
         else:
             self._body = next((step.body for step in script if isinstance(step, Cut) and step.body), "")
             bodies.frame(flow.request, response, self._body, stream=call.stream)
-            self.player = (StreamPlayer if call.stream else WholePlayer)(call, self.provider, script)
-            if late := next((step for step in script if isinstance(step, Linger)), None):
-                self.player = LingeringPlayer(self.player, late)
+            self.player = bodies.player(call, self.provider, script)
+            if not plain:
+                self.player = DecodedPlayer(self.player, coding)
             response.stream = call.stream
 
     def _set(self, step: Headers, response: Response, coding: str) -> None:
@@ -197,11 +212,14 @@ class Exchange:
 
     def headers(self, flow: HTTPFlow) -> None:
         """Announce a held answer's length."""
-        if flow.response is not None and isinstance(self.player, WholePlayer):
-            if self._body not in ("chunked", "close"):
+        player = self.player.inner if isinstance(self.player, DecodedPlayer) else self.player
+        if flow.response is not None and isinstance(player, WholePlayer):
+            if player.length is None:
+                bodies.frame(flow.request, flow.response, "chunked", stream=False)
+            elif self._body not in ("chunked", "close"):
                 flow.response.headers.pop("transfer-encoding", None)
-                flow.response.headers["content-length"] = str(self.player.length)
-        elif flow.response is not None and isinstance(self.player, LingeringPlayer):
+                flow.response.headers["content-length"] = str(player.length)
+        elif flow.response is not None and isinstance(player, LingeringPlayer):
             for name in ("transfer-encoding", "content-length"):
                 flow.response.headers.pop(name, None)
             flow.response.headers["connection"] = "close"  # which alone ends it then (RFC 9112, section 6.3)
@@ -218,6 +236,8 @@ class Exchange:
     def ended(self, end: End) -> None:
         """The answer ends as its player asked."""
         self._end = end
+        if end is End.BROKEN and isinstance(self.player, DecodedPlayer) and self.player.why:
+            self.upstream_failed(self.player.why)
         if end is End.GOAWAY:
             self.breaks = True
             self._reset(Breach.GOAWAY)  # which is on its way; the other calls on the connection are told
@@ -236,11 +256,14 @@ class Exchange:
     def failed(self, error: Exception) -> None:
         """Our own code broke: the rest passes, and the record says so."""
         self._failure = self._failure or f"{type(error).__name__} in the proxy"
-        if self.player is not None and not isinstance(self.player, PassPlayer):
-            notes = self.player.notes
+        coded = self.player if isinstance(self.player, DecodedPlayer) else None
+        player = coded.inner if coded is not None else self.player
+        if player is not None and not isinstance(player, PassPlayer):
+            notes = player.notes
             notes.shape, notes.cut, notes.ours = "", False, False
-            self.player = PassPlayer(self.decision.call, self.provider, streamed=self.decision.call.stream)
-            self.player.notes = notes
+            passing = PassPlayer(self.decision.call, self.provider, streamed=self.decision.call.stream)
+            passing.notes = notes
+            self.player = coded.passing_to(passing) if coded is not None else passing
         self._broke(error)
 
     @property
@@ -274,6 +297,7 @@ class Exchange:
         event.status = self.status
         event.ended, event.shape = ended, notes.shape
         event.client_timeout = self.client_timeout
+        event.path = self.path
         event.retry_after = self.retry_after
         if reply is not None:
             event.reason, event.retry_after, event.retryable = reply.reason, reply.retry_after, reply.retryable
@@ -281,6 +305,10 @@ class Exchange:
             event.reason = GOAWAY
         event.end_seen, event.finish = notes.end_seen, notes.finish
         event.bytes = len(reply.body) if reply is not None else notes.bytes
+        event.events = notes.events if call.stream else None
+        if notes.late:
+            event.late = notes.late[: 1 + max(place for place, count in enumerate(notes.late) if count)]
+            event.late_max = round(notes.late_max, 6)
         if (usage := self.usage) is not None:
             event.tokens_in, event.tokens_out = usage.input_tokens, usage.output_tokens
             event.tokens_estimated = notes.usage is None or not notes.complete

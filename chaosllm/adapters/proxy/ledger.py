@@ -5,23 +5,24 @@ No prompt, no answer's text, no key passes through here.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from chaosllm.adapters.processor import waiting
 from chaosllm.adapters.proxy.exchange import Exchange
 from chaosllm.errors import ChaosError
 from chaosllm.record import Did, Ended, Event, Origin
+from chaosllm.vitals import Vitals
 
 #: Seconds between two writes to disk: a kill loses at most these.
 FLUSH = 0.5
-_LAGS = 2400  # samples of the loop's lag: two minutes at 20 a second
+_AT_ONCE = 1 << 16  # bytes held back at most
 
 
 @dataclass(slots=True)
@@ -36,25 +37,35 @@ class Counts:
     last_upstream_error: str = ""
     failures: int = 0
     tls_refused: int = 0  # connections whose client did not trust our CA
+    paths: Counter[str] = field(default_factory=Counter)  # streams by `Event.path`
     by_rule: dict[str, Counter[str]] = field(default_factory=dict)
 
 
 class Ledger:
     """Every call of one proxy. `t0` is the run's start on the monotonic clock; None before it.
 
-    Calls that end before the start are kept, because their times count from it.
+    Calls that end before the start are kept, because their times count from it. Of several that share a folder
+    each appends whole lines, in one write each time, so that lines are whole, and in no order.
     """
 
-    def __init__(self, folder: Path | None, key: bytes, *, report: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        key: bytes,
+        *,
+        report: Callable[[dict[str, Any]], None],
+        shared: bool = False,
+    ) -> None:
         self.counts = Counts()
         self.t0: float | None = None
         self.in_flight: set[Exchange] = set()
-        self.lags: deque[float] = deque(maxlen=_LAGS)
+        self.vitals = Vitals(time.monotonic, time.process_time, waiting())
         self._key = key
         self._report = report
         self._early: list[tuple[Exchange, float]] = []
-        self._file = _open(folder / "events.jsonl") if folder is not None else None
-        self._dirty = False
+        self._file = _open(folder / "events.jsonl", fresh=not shared) if folder is not None else None
+        self._lines: list[bytes] = []
+        self._held = 0  # bytes in them
 
     def start(self, t0: float) -> None:
         """The run begins."""
@@ -112,20 +123,27 @@ class Ledger:
             "last_upstream_error": counts.last_upstream_error,
             "failures": counts.failures,
             "tls_refused": counts.tls_refused,
+            "paths": dict(counts.paths),
             "by_rule": {rule: dict(numbers) for rule, numbers in counts.by_rule.items()},
-            "lag_p99": self.lag_p99(),
+            # Of several workers each the highest: one at its limit is at its limit.
+            "lag_p99": round(self.vitals.lag_at(0.99), 6),  # seconds, since the run's start
+            **self.vitals.newest,
         }
-
-    def lag_p99(self) -> float:
-        """Seconds by which the event loop was late, of late; 0 without a sample."""
-        lags = sorted(self.lags)
-        return round(lags[int(len(lags) * 0.99)], 6) if lags else 0.0
 
     def flush(self) -> None:
         """Write what is buffered."""
-        if self._file is not None and self._dirty:
-            self._dirty = False
-            self._save(self._file.flush)
+        if self._file is None or not self._lines:
+            return
+        lines = b"".join(self._lines)
+        self._lines.clear()
+        self._held = 0
+        try:
+            while lines:  # a write is cut short by a disk that is full, which the next one says
+                lines = lines[os.write(self._file, lines) :]
+        except OSError as error:
+            os.close(self._file)
+            self._file = None
+            self.failure(f"events.jsonl cannot be written: {error.strerror}")
 
     def close(self) -> None:
         """Write the calls still in flight, and close the file."""
@@ -136,8 +154,9 @@ class Ledger:
         for exchange in sorted(self.in_flight, key=lambda one: one.t):
             self._write(exchange.to_event(t0, now, self._key, in_flight=True))
         self.in_flight.clear()
-        if (file := self._file) is not None:
-            self._save(file.close)
+        self.flush()
+        if self._file is not None:
+            os.close(self._file)
             self._file = None
 
     def _rule(self, name: str) -> Counter[str]:
@@ -148,6 +167,8 @@ class Ledger:
     def _count(self, event: Event) -> None:
         counts = self.counts
         counts.injected += event.did is Did.INJECTED
+        if event.path:
+            counts.paths[event.path] += 1
         failed = event.ended in (Ended.BROKEN, Ended.NO_ANSWER) or (event.status or 0) >= 500
         if event.origin is Origin.UPSTREAM and failed:
             counts.upstream_errors += 1
@@ -158,25 +179,18 @@ class Ledger:
             numbers["delivered"] += part.delivered
 
     def _write(self, event: Event) -> None:
-        if (file := self._file) is not None:
-            line = json.dumps(event.to_json(), separators=(",", ":")) + "\n"
-            self._dirty = True
-            self._save(lambda: file.write(line))
-
-    def _save(self, write: Callable[[], object]) -> None:
-        """A full disk must not break the app's calls, nor the end of the run: it is reported, once."""
-        try:
-            write()
-        except OSError as error:
-            if self._file is not None:
-                with contextlib.suppress(OSError):  # it tries once more to write what it holds
-                    self._file.close()
-                self._file = None
-            self.failure(f"events.jsonl cannot be written: {error.strerror}")
+        """Hold a line back for the next flush; a full disk breaks neither a call nor the run's end, and is told."""
+        if self._file is not None:
+            line = json.dumps(event.to_json(), separators=(",", ":")).encode() + b"\n"
+            self._lines.append(line)
+            self._held += len(line)
+            if self._held >= _AT_ONCE:
+                self.flush()
 
 
-def _open(path: Path) -> TextIO:
+def _open(path: Path, *, fresh: bool) -> int:
+    """A file to append to, which O_APPEND makes whole writes beside others' (write(2)); `fresh` empties it first."""
     try:
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if fresh else 0), 0o600)
     except OSError as error:
         raise ChaosError(f"{path} cannot be written: {error.strerror}", hint="give a folder that can be") from error

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,22 +18,44 @@ from pathlib import Path
 from typing import Any
 
 from mitmproxy.addons import core, next_layer, proxyserver, tlsconfig
+from mitmproxy.certs import CertStore
 from mitmproxy.master import Master
-from mitmproxy.options import Options
+from mitmproxy.options import CONF_BASENAME, Options
 
-from chaosllm.adapters.proxy import connections, trust
+from chaosllm.adapters.proxy import trust
 from chaosllm.adapters.proxy.addon import ChaosAddon, Clock, place
 from chaosllm.adapters.proxy.calibration import Calibration
+from chaosllm.adapters.proxy.layers import connections
+from chaosllm.adapters.proxy.layers.dispatch import Dispatch
 from chaosllm.adapters.proxy.ledger import FLUSH, Ledger
 from chaosllm.adapters.proxy.targets import Targets
+from chaosllm.adapters.proxy.workers import ports
+from chaosllm.adapters.proxy.workers.gathering import Place, RedisStore
+from chaosllm.adapters.proxy.workers.journal import Journal
+from chaosllm.adapters.proxy.workers.sharing import SharedPorts
 from chaosllm.errors import ChaosError
 from chaosllm.plan import Plan
 from chaosllm.providers import Provider
 from chaosllm.scenario import Scenario
 
-_LAG_STEP = 0.05  # seconds between two samples of the loop's lag
-_TRIES = 5  # for free ports that are taken between the look and the bind
+_KEY_BITS = 2048  # of the CA's key, as mitmproxy's own default
 _READY = 20.0  # seconds until the listeners must be up
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a worker has in common with others: the journal of what they count, the ports they listen on."""
+
+    journal: Path
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Redis:
+    """Where live limits are kept that other hosts share."""
+
+    url: str = field(repr=False)  # it may hold a password
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -51,6 +72,9 @@ class Settings:
     host: str = "127.0.0.1"
     keep: bool = False
     calibration: str = ""
+    reference: bool = False  # leave connections and streams to mitmproxy's own code, which is slower
+    share: Share | None = None  # None: this process is the whole proxy
+    redis: Redis | None = None
 
 
 class Proxy:
@@ -69,8 +93,12 @@ class Proxy:
         self._report = report
         self.clock = Clock()
         self.targets = Targets.of(scenario, providers, settings.upstreams)
-        self.plan = Plan(scenario, providers, key=settings.key, hold=settings.phase)
-        self.ledger = Ledger(settings.folder, settings.key, report=report)
+        self._journal = Journal(settings.share.journal) if settings.share is not None else None
+        self._redis = RedisStore(settings.redis.url, settings.redis.place) if settings.redis is not None else None
+        self.plan = Plan(
+            scenario, providers, key=settings.key, hold=settings.phase, store=self._journal, buckets=self._redis
+        )
+        self.ledger = Ledger(settings.folder, settings.key, report=report, shared=settings.share is not None)
         self._seed = scenario.seed
         self._server = proxyserver.Proxyserver()
         self._master: Master | None = None
@@ -81,24 +109,28 @@ class Proxy:
     async def start(self) -> dict[str, Any]:
         """Listen; returns the ready message. Raises ChaosError."""
         confdir = trust.private_folder(self._settings.confdir)
-        roots = trust.upstream_bundle(confdir, self._settings.ca.values())
+        with trust.alone(confdir):
+            roots = trust.upstream_bundle(confdir, self._settings.ca.values())
+            CertStore.from_store(confdir, CONF_BASENAME, _KEY_BITS)
+            bundle = trust.client_bundle(confdir)
         logging.getLogger("mitmproxy").addHandler(self._crashes)
         names = [*self.targets.origins]
-        ports = await self._listen(names, confdir, roots)
-        self._tasks.append(asyncio.create_task(self._sample(), name="lag and flush"))
+        listening = await self._listen(names, confdir, roots)
+        self._tasks.append(asyncio.create_task(self._flush(), name="flush"))
+        self.ledger.vitals.run(asyncio.get_running_loop().call_later)
         host = self._settings.host
         shown = f"[{host}]" if ":" in host else host
-        if self._settings.phase is not None:
+        if self._settings.phase is not None and self._settings.share is None:  # workers are told a common start
             self.begin(time.monotonic())
         return {
             "type": "ready",
             "reverse": {
                 name: f"http://{shown}:{port}{self._providers[name].base_path}"
-                for name, port in zip(names, ports[1:], strict=True)
+                for name, port in zip(names, listening[1:], strict=True)
             },
-            "explicit": f"http://{shown}:{ports[0]}",
+            "explicit": f"http://{shown}:{listening[0]}",
             "ca": str(confdir / trust.CA),
-            "bundle": str(trust.client_bundle(confdir)),
+            "bundle": str(bundle),
         }
 
     def begin(self, t0: float) -> None:
@@ -106,6 +138,9 @@ class Proxy:
         if self.clock.t0 is None:
             self.clock.t0 = t0
             self.ledger.start(t0)
+            self.ledger.vitals.start(t0)
+            if self._redis is not None:
+                self._redis.begin(time.time() - (time.monotonic() - t0))
 
     def clean(self) -> None:
         """Inject nothing from now on."""
@@ -117,6 +152,7 @@ class Proxy:
             return
         self._stopping = True
         self.clean()
+        self.ledger.vitals.stop()
         self.ledger.close()
         for task in self._tasks[1:] if self._master is not None else self._tasks:
             task.cancel()
@@ -130,17 +166,20 @@ class Proxy:
             trust.forget(self._settings.confdir)
 
     async def _listen(self, names: list[str], confdir: Path, roots: Path) -> list[int]:
-        for _ in range(_TRIES):
-            ports = _ports(self._settings.host, self._settings.port, 1 + len(names))
+        """The ports of the explicit listener and of those of `names`, all of them up."""
+        settings = self._settings
+        for _ in range(ports.TRIES):
+            if settings.share is not None:
+                chosen = [*settings.share.ports]
+            else:
+                chosen = ports.find(settings.host, settings.port, 1 + len(names))
             self.targets.listeners.clear()
-            self.targets.listeners.update(zip(ports[1:], names, strict=True))
-            if await self._run(self._options(ports, confdir, roots)):
-                return ports
-            if self._settings.port:
+            self.targets.listeners.update(zip(chosen[1:], names, strict=True))
+            if await self._run(self._options(chosen, confdir, roots)):
+                return chosen
+            if settings.port or settings.share is not None:
                 break
-        raise ChaosError(
-            f"no free port on {self._settings.host}", hint="give another with --port, or end what holds them"
-        )
+        raise ChaosError(f"no free port on {settings.host}", hint="give another with --port, or end what holds them")
 
     async def _run(self, options: Options) -> bool:
         """Start a master; True when all its listeners are up."""
@@ -151,10 +190,12 @@ class Proxy:
         chaos = ChaosAddon(
             self.plan, self._providers, self.targets, self.ledger, self.clock,
             proxyserver=lambda: self._server, calibration=calibration,
+            dispatch=None if self._settings.reference else Dispatch(master.addons),
         )  # fmt: skip
         master.addons.add(
             core.Core(),
             self._server,
+            *([SharedPorts(self._server)] if self._settings.share is not None else []),
             next_layer.NextLayer(),
             tlsconfig.TlsConfig(),
             chaos,
@@ -174,10 +215,10 @@ class Proxy:
         await asyncio.wait([task], timeout=2.0)
         return False
 
-    def _options(self, ports: list[int], confdir: Path, roots: Path) -> Options:
+    def _options(self, listening: list[int], confdir: Path, roots: Path) -> Options:
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
-        modes = [f"regular@{host}:{ports[0]}"]
-        for origin, port in zip(self.targets.origins.values(), ports[1:], strict=True):
+        modes = [f"regular@{host}:{listening[0]}"]
+        for origin, port in zip(self.targets.origins.values(), listening[1:], strict=True):
             modes.append(f"reverse:{origin}@{host}:{port}")
         return Options(
             mode=modes,
@@ -189,17 +230,11 @@ class Proxy:
             tcp_timeout=7 * 86400,
         )
 
-    async def _sample(self) -> None:
-        """Measure how late the loop is, and write the ledger out."""
-        flushed = time.monotonic()
+    async def _flush(self) -> None:
+        """Write the ledger out, over and over."""
         while True:
-            begun = time.monotonic()
-            await asyncio.sleep(_LAG_STEP)
-            now = time.monotonic()
-            self.ledger.lags.append(max(0.0, now - begun - _LAG_STEP))
-            if now - flushed >= FLUSH:
-                flushed = now
-                self.ledger.flush()
+            await asyncio.sleep(FLUSH)
+            self.ledger.flush()
 
 
 class _Running:
@@ -224,26 +259,3 @@ class _CrashCounter(logging.Handler):
         """Report the exception's kind and place; never the message, which may quote traffic."""
         if record.exc_info and (error := record.exc_info[1]) is not None:
             self._ledger.failure(f"{place(error)} in {record.name}")
-
-
-def _ports(host: str, first: int, count: int) -> list[int]:
-    """Ports for all listeners: `first` and those after it, or free ones; raises ChaosError when one is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with contextlib.ExitStack() as open_until_all_are_known:
-        ports = []
-        for number in range(count):
-            probe = open_until_all_are_known.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as asyncio's servers do
-            wanted = first + number if first else 0
-            try:
-                probe.bind((host, wanted))
-                if wanted:
-                    probe.listen(1)  # because SO_REUSEADDR lets a bind succeed beside another bound socket
-            except (OSError, OverflowError) as error:
-                reason = getattr(error, "strerror", None) or "there is no such port"
-                raise ChaosError(
-                    f"the proxy cannot listen on {host}:{wanted}: {reason.lower()}",
-                    hint=f"give another with --port (it takes {count} in a row), or leave it out",
-                ) from error
-            ports.append(probe.getsockname()[1])
-    return ports

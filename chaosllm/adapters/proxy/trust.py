@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import certifi
@@ -26,6 +29,17 @@ def private_folder(path: Path) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def alone(confdir: Path) -> Iterator[None]:
+    """Wait until no other worker is in the folder: the first makes the CA, the others find it made."""
+    folder = os.open(confdir, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)  # which gives the lock back
+
+
 def upstream_bundle(confdir: Path, extra: Iterable[Path]) -> Path:
     """The public roots and the scenario's `ca` files in one file, to verify upstreams with; raises ChaosError."""
     parts = [certifi.contents()]
@@ -38,7 +52,7 @@ def upstream_bundle(confdir: Path, extra: Iterable[Path]) -> Path:
             raise _bad_ca(path, "it holds no certificate in PEM form")
         parts.append(text)
     bundle = confdir / "upstream-roots.pem"
-    bundle.write_text("\n".join(parts), encoding="ascii")
+    _keep(bundle, "\n".join(parts))
     return bundle
 
 
@@ -46,7 +60,7 @@ def client_bundle(confdir: Path) -> Path:
     """The public roots and our CA in one file, for the app: it also talks to hosts that we do not intercept."""
     bundle = confdir / "trust.pem"
     ours = (confdir / CA).read_text(encoding="ascii")
-    bundle.write_text(certifi.contents() + "\n" + ours, encoding="ascii")
+    _keep(bundle, certifi.contents() + "\n" + ours)
     for path in confdir.iterdir():
         path.chmod(0o600)
     return bundle
@@ -56,6 +70,12 @@ def forget(confdir: Path) -> None:
     """Remove the run's CA: nobody should trust it again."""
     for path in (*confdir.glob("mitmproxy-*"), confdir / "upstream-roots.pem", confdir / "trust.pem"):
         path.unlink(missing_ok=True)
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a file unless it says so already: another worker may be reading it."""
+    if not path.exists() or path.read_text(encoding="ascii") != text:
+        path.write_text(text, encoding="ascii")
 
 
 def _bad_ca(path: Path, why: str) -> ChaosError:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from chaosllm.adapters.interpreter import interpreter
 from chaosllm.adapters.run_folder import open_log
 from chaosllm.adapters.supervisor import leash
 from chaosllm.errors import Blame, ChaosError
@@ -33,7 +34,7 @@ _REAPED = 0.5
 #: Seconds that a leash may take to start; it takes 0.02 when the machine is quiet.
 _LEASH = 30.0
 #: Longest message line in bytes; a status with a hundred rules is about 10 kB.
-_LINE = 1 << 20
+LINE = 1 << 20
 
 
 class ChildError(ChaosError):
@@ -133,9 +134,9 @@ class Child:
         handle = open_log(log)
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", module,  # -P: a locust.py in the user's folder must not shadow the library
+                *interpreter(module),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=handle,
-                start_new_session=True, limit=_LINE,
+                start_new_session=True, limit=LINE,
             )  # fmt: skip
         finally:
             os.close(handle)
@@ -193,7 +194,7 @@ class Child:
         while True:
             try:
                 line = await self.process.stdout.readline()
-            except ValueError:  # a line over _LINE: no message of ours is that long
+            except ValueError:  # a line over LINE: no message of ours is that long
                 continue
             if not line:
                 break

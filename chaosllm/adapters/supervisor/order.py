@@ -28,6 +28,7 @@ class Order:
     command: tuple[str, ...] = ()
     port: int = 0
     dry_run: bool = False
+    proxy_workers: int = 1
 
 
 class Watcher(Protocol):

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from chaosllm.adapters import run_folder
 from chaosllm.adapters.environment import child_environment, clashes
+from chaosllm.adapters.proxy.workers.control import module
 from chaosllm.adapters.supervisor.calibrate import calibrate
 from chaosllm.adapters.supervisor.children import GRACE, Child, Message, exit_text, kill_group
 from chaosllm.adapters.supervisor.judging import judge
@@ -33,11 +34,13 @@ from chaosllm.adapters.supervisor.machine import machine, versions
 from chaosllm.adapters.supervisor.order import Company, Order, Result, Watcher
 from chaosllm.adapters.supervisor.preflight import BypassError, preflight
 from chaosllm.adapters.supervisor.stopping import StopWatch, refuse_unknown
+from chaosllm.adapters.supervisor.strain import Strain
 from chaosllm.adapters.supervisor.target import (
     WAIT_RUNNING,
     WAIT_STARTED,
     App,
     Command,
+    free,
     free_port,
     listens,
     sample,
@@ -74,6 +77,9 @@ class Session:
     _interrupted: int = 0
     _children: list[Child] = field(default_factory=list)
     _app: App | None = None
+
+    def __post_init__(self) -> None:
+        self._strain = Strain(self.watcher)
 
     async def run(self) -> Result:
         """Do it all; raises ChaosError only before anything was started."""
@@ -159,7 +165,7 @@ class Session:
             await wait_until_ready(self._url, None, WAIT_RUNNING)
         self.watcher.say("starting the proxy and the driver")
         key, token = secrets.token_hex(16), secrets.token_hex(8)
-        port = self.order.port or (0 if command or not await _free(PORT, 1 + len(scenario.upstreams)) else PORT)
+        port = self.order.port or (0 if command or not await free(PORT, 1 + len(scenario.upstreams)) else PORT)
         upstreams = await self._upstreams()
         proxy, driver = await _together(self._start_proxy(upstreams, key, token, port), self._start_driver(key))
         ready = proxy.latest["ready"]
@@ -196,6 +202,7 @@ class Session:
         child = await Child.start(name, module, config, log=self._folder / f"{name}.log")
         self._children.append(child)
         child.on("failure", partial(self._heard, name))
+        self._strain.follow(child)
         await child.first("ready", timeout=START)
         return child
 
@@ -205,9 +212,10 @@ class Session:
         config = {
             "scenario": str(folder / run_folder.SCENARIO), "base": str(base), "folder": str(folder), "key": key,
             "phase": None, "upstreams": upstreams, "ca": cas, "port": port, "host": "127.0.0.1",
-            "confdir": str(folder / CA), "keep": False, "calibration": token,
+            "confdir": str(folder / CA), "keep": False, "calibration": token, "workers": self.order.proxy_workers,
+            "log": str(folder / "proxy.log"),
         }  # fmt: skip
-        return await self._start("proxy", "chaosllm.adapters.proxy", config)
+        return await self._start("proxy", module(self.order.proxy_workers), config)
 
     async def _start_driver(self, key: str) -> Child:
         folder = self._folder.resolve()
@@ -237,7 +245,10 @@ class Session:
         polls: set[asyncio.Task[None]] = set()
 
         def progress(message: Message) -> None:
-            self.watcher.progress(message, proxy.latest.get("status", {}))
+            status = proxy.latest.get("status", {})
+            self.watcher.progress(message, status)
+            self._strain.see("driver", message)
+            self._strain.see("proxy", status)
             polls.add(poll := asyncio.create_task(proxy.send({"do": "status"})))
             poll.add_done_callback(polls.discard)
             if (condition := watch.see(message)) is not None and not stopped.done():
@@ -332,6 +343,7 @@ class Session:
             child = self._child(name)
             if child is not None and kind in child.latest:
                 meta[name] = {key: value for key, value in child.latest[kind].items() if key != "type"}
+        meta["vitals"] = self._strain.told
         if ran and not self._interrupted:
             for name, last in (("proxy", "stopped"), ("driver", "done")):
                 if (child := self._child(name)) is not None and last not in child.latest:
@@ -383,8 +395,3 @@ async def _together(*works: Awaitable[Any]) -> list[Any]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _free(port: int, count: int) -> bool:
-    """Whether nobody listens on `count` ports from `port` on."""
-    return all([await listens(f"http://127.0.0.1:{one}") for one in range(port, port + count)])

@@ -70,6 +70,11 @@ async def listens(url: str) -> str:
     return ""
 
 
+async def free(port: int, count: int) -> bool:
+    """Whether nobody listens on `count` ports from `port` on."""
+    return all([await listens(f"http://127.0.0.1:{one}") for one in range(port, port + count)])
+
+
 async def wait_until_ready(url: str, ready: str | None, limit: float, process: App | None = None) -> None:
     """Return once the app accepts connections, and its `ready` route answers 2xx; raises ChaosError after `limit` s."""
     began = time.monotonic()

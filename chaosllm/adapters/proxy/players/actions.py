@@ -9,9 +9,6 @@ from typing import Protocol
 from chaosllm.providers import Usage
 from chaosllm.script import Breach, Reset, Step
 
-#: What is this near is due now, in seconds: the loop's timers are no finer, and waking twice costs more.
-NEAR = 0.0005
-
 
 class End(enum.Enum):
     """How an answer ends on the wire."""
@@ -32,7 +29,7 @@ class Begin:
     """Send the answer's headers (of a held answer; those of a stream have gone before the player starts)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, because one is made for every event, and a frozen one takes twice the time
 class Send:
     """Send these body bytes now."""
 
@@ -54,6 +51,7 @@ class Notes:
     """What became of an answer; times are on the player's clock, text lives here only until the call ends."""
 
     bytes: int = 0
+    events: int = 0  # of a stream, those that reached the app; the last of a cut one may be half
     t_first: float | None = None  # first text or tool arguments to the app
     finish: str | None = None  # that reached the app
     end_seen: bool = False  # reached the app
@@ -64,6 +62,8 @@ class Notes:
     withheld: list[str] = field(default_factory=list)
     asked: dict[str, float] = field(default_factory=dict)
     done: dict[str, float] = field(default_factory=dict)
+    late: list[int] = field(default_factory=list)  # paced events by how late they left (`record.LATE`)
+    late_max: float = 0.0  # seconds
     played: set[Step] = field(default_factory=set)  # steps that took effect to their end
     skipped: dict[Step, str] = field(default_factory=dict)  # steps that could not, and why
     shape: str = ""  # of the cut that was made
@@ -91,7 +91,14 @@ class Player(Protocol):
     """Plays a script on one answer, sans-io: `now` comes in, actions go out. Times are monotonic seconds."""
 
     notes: Notes
-    next_wake: float | None  # when `wake` is due; None: not before more bytes come
+    next_wake: float | None  # when `wake` is due, never before; None: not before more bytes come
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait for their time, so that there is no hurry to read more from the upstream.
+
+        What waits for more bytes (an event that is not whole, a share of an unknown whole) is not counted.
+        """
 
     def start(self, now: float) -> list[Action]:
         """The headers were sent."""
@@ -106,7 +113,7 @@ class Player(Protocol):
         """The upstream broke its answer off."""
 
     def wake(self, now: float) -> list[Action]:
-        """`next_wake` has come, or nearly."""
+        """`next_wake` has come; before it, nothing happens."""
 
     def observe(self, now: float) -> None:
         """Read what was sent; called after the sending, so that reading delays nobody."""

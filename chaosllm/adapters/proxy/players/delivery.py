@@ -18,6 +18,8 @@ from chaosllm.script import Cut, Repeat, Shape
 #: because the first word may be half a word.
 _WITHHELD_WORDS = 12
 _WORD = re.compile(r"\w+")
+#: The most text of one answer that is kept, characters: a hundred times the longest answer of any model.
+_KEPT_AT_MOST = 16 << 20
 
 
 class Delivery:
@@ -30,6 +32,8 @@ class Delivery:
         self.runaway: Runaway | None = None
         self.last_text = b""  # the last event with text
         self.sent: set[int] = set()  # numbers of the events that went out, kept where edits ask for them
+        self.keeps = True  # the text that goes out, for a cut that may come
+        self._withheld = 0  # characters
         self._last = b""  # the last event that was sent
         self._said_why = False  # the finish reason of an honest cut reached the app
         self._call = call
@@ -43,12 +47,14 @@ class Delivery:
         """One event, whole."""
         notes = self.notes
         self.passed.add(part)
+        notes.events = self.passed.events
         notes.bytes += len(part.raw)
         notes.finish = part.finish or notes.finish
         self._said_why = self._said_why or (bool(self.honest) and part.finish is not None)
         notes.end_seen = notes.end_seen or part.end
         if part.text:
-            notes.delivered.append(part.text)
+            if self.keeps:
+                notes.delivered.append(part.text)
             self.last_text = part.raw
         self._last = part.raw or self._last
         if notes.t_first is None and (part.text or part.tool):
@@ -57,13 +63,25 @@ class Delivery:
 
     def withhold(self, part: Part) -> None:
         """Nothing of it."""
-        if part.text:
+        if part.text and self._withheld < _KEPT_AT_MOST:
+            self._withheld += len(part.text)
             self.notes.withheld.append(part.text)
+
+    @property
+    def full(self) -> bool:
+        """Whether more text went out than is kept of one answer."""
+        return self.keeps and self.passed.text > _KEPT_AT_MOST
 
     @property
     def withheld_enough(self) -> bool:
         """Whether the text withheld so far is enough to recognise the cut by."""
         return len(_WORD.findall("".join(self.notes.withheld))) >= _WITHHELD_WORDS
+
+    def keep_no_more(self) -> None:
+        """No cut is to come: forget the text that went out, unless one was made."""
+        self.keeps = False
+        if not self.notes.shape:
+            self.notes.delivered.clear()
 
     def head(self, shape: Shape, spot: Spot, part: Part, now: float) -> bytes:
         """What the app still gets of the event in which the answer is cut; the rest is withheld."""

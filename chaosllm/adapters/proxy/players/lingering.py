@@ -2,70 +2,50 @@
 
 from __future__ import annotations
 
-from chaosllm.adapters.proxy.players.actions import NEAR, Action, End, Finish, Notes, Player
+from chaosllm.adapters.proxy.players.actions import Action, End, Finish, Player
+from chaosllm.adapters.proxy.players.around import Around
 from chaosllm.script import Linger
 
 
-class LingeringPlayer:
+class LingeringPlayer(Around):
     """Another player's answer, of which only a proper end comes late."""
 
     def __init__(self, inner: Player, step: Linger) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._step = step
         self._end: Finish | None = None  # held back until `_due`
         self._begun = 0.0
 
     @property
-    def notes(self) -> Notes:
-        """Those of the answer."""
-        return self._inner.notes
-
-    @notes.setter
-    def notes(self, notes: Notes) -> None:
-        self._inner.notes = notes
-
-    @property
     def next_wake(self) -> float | None:
         """When the connection is to close, once all was said."""
-        return self._inner.next_wake if self._end is None else self._begun + self._step.seconds
+        return self.inner.next_wake if self._end is None else self._begun + self._step.seconds
 
     @next_wake.setter
     def next_wake(self, moment: float | None) -> None:
-        self._inner.next_wake = moment
+        self.inner.next_wake = moment
 
     def start(self, now: float) -> list[Action]:
         """As the answer's player says."""
-        return self._hold(self._inner.start(now), now)
+        return self._hold(self.inner.start(now), now)
 
     def data(self, data: bytes, now: float) -> list[Action]:
         """As the answer's player says."""
-        return self._hold(self._inner.data(data, now), now)
+        return self._hold(self.inner.data(data, now), now)
 
     def end(self, now: float) -> list[Action]:
         """All but the end."""
-        return self._hold(self._inner.end(now), now)
-
-    def broken(self, now: float) -> list[Action]:
-        """A broken answer is not held."""
-        return self._inner.broken(now)
+        return self._hold(self.inner.end(now), now)
 
     def wake(self, now: float) -> list[Action]:
         """Close when it is time."""
         if self._end is None:
-            return self._hold(self._inner.wake(now), now)
-        if now + NEAR < self._begun + self._step.seconds:
+            return self._hold(self.inner.wake(now), now)
+        if now < self._begun + self._step.seconds:
             return []
         self.notes.did("linger", now - self._begun)
         self.notes.played.add(self._step)
         return [self._end]
-
-    def observe(self, now: float) -> None:
-        """As the answer's player says."""
-        self._inner.observe(now)
-
-    def abandon(self) -> bytes:
-        """As the answer's player says."""
-        return self._inner.abandon()
 
     def _hold(self, actions: list[Action], now: float) -> list[Action]:
         last = actions[-1] if actions else None

@@ -47,10 +47,14 @@ class Tally:
 
     def add(self, part: Part) -> None:
         """Count one event."""
-        self.text += len(part.text)
-        self.tool += len(part.tool)
-        self.tokens += estimate_tokens(part.text) + estimate_tokens(part.tool)
-        self.tool_tokens += estimate_tokens(part.tool)
+        if part.text:
+            self.text += len(part.text)
+            self.tokens += estimate_tokens(part.text)
+        if part.tool:
+            tokens = estimate_tokens(part.tool)
+            self.tool += len(part.tool)
+            self.tool_tokens += tokens
+            self.tokens += tokens
         self.events += 1
         self.bytes += len(part.raw)
         self.finished = self.finished or part.finish is not None

@@ -1,13 +1,13 @@
-"""When text may leave: a rate in tokens a second with jitter, on an absolute schedule."""
+"""When text may leave: a rate in tokens a second with jitter, on an absolute schedule; and how late it left."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from random import Random
 
 from chaosllm.adapters.proxy.players.actions import Notes
-from chaosllm.providers import Part
+from chaosllm.record import LATE
 from chaosllm.script import Pace, Script
-from chaosllm.units import estimate_tokens
 
 
 class Pacing:
@@ -21,17 +21,23 @@ class Pacing:
         self._next = 0.0  # when the next text may leave
         self._first: tuple[float, float] | None = None  # when the first text was due, when it left
 
-    def due(self, part: Part) -> float:
-        """When this event may leave, at the earliest; 0 where it has no text or there is no pace."""
-        return self._next if self._rate is not None and (part.text or part.tool) else 0.0
+    def due(self, tokens: int) -> float:
+        """When an event of so many tokens may leave, at the earliest; 0 for none, and where there is no pace."""
+        return self._next if tokens else 0.0
 
-    def left(self, part: Part, due: float, now: float, notes: Notes) -> None:
+    def left(self, tokens: int, due: float, now: float, notes: Notes) -> None:
         """Count an event that left `now` and was `due` then."""
-        tokens = estimate_tokens(part.text) + estimate_tokens(part.tool)
         if self._rate is None or not tokens:
             return
         if self._first is None:
             self._first = (due, now)
+            notes.late = [0] * (len(LATE) + 1)
         notes.asked["pace"] = due - self._first[0]
         notes.done["pace"] = now - self._first[1]
-        self._next = due + tokens / self._rate * (1 + self._jitter * (2 * self._random.random() - 1))
+        late = now - due
+        notes.late[bisect_left(LATE, late)] += 1
+        notes.late_max = max(notes.late_max, late)
+        gap = tokens / self._rate
+        if self._jitter:
+            gap *= 1 + self._jitter * (2 * self._random.random() - 1)
+        self._next = due + gap

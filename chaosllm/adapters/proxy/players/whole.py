@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from chaosllm.adapters.proxy.players.actions import NEAR, Action, Begin, End, Finish, Notes, Send
+from chaosllm.adapters.proxy.players.actions import Action, Begin, End, Finish, Notes, Send
 from chaosllm.adapters.proxy.players.marks import Marked, marks
 from chaosllm.call import Call
 from chaosllm.providers import Answer, Provider
@@ -32,6 +33,10 @@ from chaosllm.script import (
 )
 from chaosllm.units import estimate_tokens
 
+#: The most of one answer that is held, bytes: OpenAI's largest (2048 inputs, 3072 dimensions, base64) has 34 MB.
+HELD_AT_MOST: Final = 64 << 20
+_TOO_LARGE = "the answer was larger than 64 MiB, and passed as it came"
+
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
@@ -42,17 +47,20 @@ class _Piece:
 
 
 class WholePlayer:
-    """Plays the body steps of a script on one answer that comes in a piece.
+    """Plays body steps on one answer that comes in a piece.
 
     A pace holds the answer back for as long as its tokens would take, as a provider does that
     answers only when it has generated all. `length` is the Content-Length to announce. Edits come
-    first, in the order written; cuts, resets and stalls fall on the body that they leave.
+    first, in the order written; cuts, resets and stalls fall on the body that they leave. An answer of more than
+    64 MiB is not held, but passes as it comes, and its steps are skipped.
     """
+
+    held = 0  # because nothing can be told before all has come
 
     def __init__(self, call: Call, provider: Provider, script: Script) -> None:
         self.notes = Notes()
         self.next_wake: float | None = None
-        self.length = 0
+        self.length: int | None = 0
         self._call = call
         self._provider = provider
         self._script = script
@@ -63,20 +71,31 @@ class WholePlayer:
         self._held: tuple[Stall, float] | None = None  # the stall that waits, and when it began
         self._end: End | None = End.PROPER  # None: never, the answer stalls for ever
         self._over = False
+        self._passes = False  # as it comes
         self._t_headers: float | None = None
 
     def start(self, now: float) -> list[Action]:
         """The headers were sent: send what is due, or reset."""
         self._t_headers = now
-        return self._advance(now)
+        return self._pass_on(now) if self._passes else self._advance(now)
 
-    def data(self, data: bytes, now: float) -> list[Action]:  # noqa: ARG002  # held until the end
-        """Keep it."""
+    def data(self, data: bytes, now: float) -> list[Action]:
+        """Keep it, as long as it is not too much."""
         self._body += data
-        return []
+        if self._passes:
+            return self._pass_on(now)
+        if len(self._body) <= HELD_AT_MOST:
+            return []
+        self._passes = True
+        self.length = None
+        self.notes.skipped.update(dict.fromkeys(self._script, _TOO_LARGE))
+        return [Begin()]
 
     def end(self, now: float) -> list[Action]:
         """The body is known: shape it and set the schedule."""
+        if self._passes:
+            self._over = self.notes.complete = True
+            return [Finish(End.PROPER)]
         body = bytes(self._body)
         answer = self._provider.answer(self._call, body)
         self._loaded = now
@@ -98,7 +117,7 @@ class WholePlayer:
         return self.wake(now)
 
     def broken(self, now: float) -> list[Action]:  # noqa: ARG002  # a player's signature
-        """Nothing was sent yet, so the app sees no answer at all."""
+        """Nothing was sent yet, so the app sees no answer at all; or, of one that is not held, the break."""
         self._over = True
         return [Finish(End.BROKEN)]
 
@@ -108,7 +127,7 @@ class WholePlayer:
             return []
         if self._t_headers is not None:
             return self._advance(now)
-        if self._begin_at > now + NEAR:
+        if self._begin_at > now:
             self.next_wake = self._begin_at
             return []
         self.next_wake = None
@@ -118,6 +137,13 @@ class WholePlayer:
 
     def observe(self, now: float) -> None:
         """Nothing to do: the answer was read before it was shaped."""
+
+    def _pass_on(self, now: float) -> list[Action]:
+        data = bytes(self._body)
+        self._body.clear()
+        self.notes.bytes += len(data)
+        self.notes.t_first = now if self.notes.t_first is None else self.notes.t_first
+        return [Send(data)]
 
     def abandon(self) -> bytes:
         """What is not sent yet; the length announced holds for it."""
@@ -302,7 +328,7 @@ class WholePlayer:
     def _advance(self, now: float) -> list[Action]:
         out = b""
         self.next_wake = None
-        while self._pieces and self._pieces[0].at <= now + NEAR:
+        while self._pieces and self._pieces[0].at <= now:
             piece = self._pieces.pop(0)
             out += piece.data
         if out and self.notes.t_first is None:

@@ -1,7 +1,7 @@
 # mypy: untyped-calls-exclude=mitmproxy
 """The private API of mitmproxy that concerns connections: client sockets, listeners, the certificate we show.
 
-What is used and not promised by its docs stands in PRIVATE and PRIVATE_INSTANCE, which `stream.require` checks.
+What is used and not promised by its docs stands in PRIVATE and PRIVATE_INSTANCE, which `contract.require` checks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from mitmproxy.proxy.server import ConnectionHandler
 #: (owner, names): checked at start and by a contract test.
 PRIVATE: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (ConnectionHandler, ("server_event", "close_connection")),
-    (AsyncioServerInstance, ("start", "stop", "is_running", "listen_addrs")),
+    (ServerInstance, ("start", "stop")),
+    (AsyncioServerInstance, ("is_running", "listen_addrs")),
     (TlsConfig, ("certstore",)),
     (CertStore, ("get_cert",)),
 )
@@ -54,16 +55,24 @@ def widen(proxyserver: Proxyserver, client: connection.Client) -> None:
 
 
 def reset(proxyserver: Proxyserver, client: connection.Client) -> bool:
-    """Break the client's TCP connection with RST; False when it is gone already."""
+    """Break the client's TCP connection with RST, after what was written; False when it is gone already."""
     writer = _writer(proxyserver, client)
     if writer is None:
         return False
+    if writer.transport.get_write_buffer_size() and not writer.is_closing():
+        # uvloop writes at the end of a turn of the loop; what a slow client keeps us from writing then is lost.
+        asyncio.get_running_loop().call_soon(_abort, writer)
+    else:
+        _abort(writer)
+    return True
+
+
+def _abort(writer: asyncio.StreamWriter) -> None:
     wire = writer.get_extra_info("socket")
     if wire is not None:
         with contextlib.suppress(OSError):  # the client has closed it meanwhile
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
-    return True
 
 
 def hang_up(proxyserver: Proxyserver, client: connection.Client, last: bytes = b"") -> bool:
@@ -99,6 +108,8 @@ async def close_port(proxyserver: Proxyserver, port: int) -> socket.socket | Non
     await instance.stop()
     holder = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "SO_REUSEPORT"):  # because other workers may still listen there, or hold it too
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     with contextlib.suppress(OSError):  # without it the port refuses as well, only less safely
         holder.bind((host, port))
     return holder

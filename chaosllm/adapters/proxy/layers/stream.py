@@ -1,44 +1,43 @@
-"""The private API of mitmproxy that concerns HTTP: the stream that a player drives (for the rest see connections).
+"""The stream of mitmproxy's HTTP layer, one request and its answer, driven by a player.
 
 Laws:
-1. Nothing is patched globally: the HTTP layers of our own connections become our subclass, in the
-   public `next_layer` hook, after mitmproxy's own addon has decided.
-2. The stream is never paused to wait: it asks for a wake-up, so a client that leaves is seen at once.
-3. A name of mitmproxy's that is gone stops the proxy at its start (`require`), never silently.
+1. The stream is never paused to wait: it asks for a wake-up, so a client that leaves is seen at once.
+2. A body may go past the layers (`relay`); whatever ends an answer always goes through them.
 
-Written against mitmproxy 12.2; PRIVATE lists every name used that its docs do not promise.
+Written against mitmproxy 12.2; PRIVATE lists every name used that its docs do not promise (see `contract`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Generator
-from typing import Any, Protocol
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from mitmproxy import flow
-from mitmproxy.http import HTTPFlow
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import http
 from mitmproxy.proxy.layers.http import _events, _hooks
-from mitmproxy.proxy.layers.http._http2 import Http2Server
-from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
-from chaosllm.adapters.proxy import connections
+from chaosllm.adapters.proxy.fast.brake import ALONE, SHARED, Brake
+from chaosllm.adapters.proxy.fast.relay import Relay
+from chaosllm.adapters.proxy.fast.route import Route
+from chaosllm.adapters.proxy.layers.unusual import allow_trailers, without_page
+from chaosllm.adapters.proxy.layers.visit import KEY, Visit
 from chaosllm.adapters.proxy.players.actions import Action, Begin, End, Finish, Player, Send
-from chaosllm.errors import ChaosError
 
-#: (owner, names): checked at start and by a contract test.
+if TYPE_CHECKING:
+    from chaosllm.adapters.proxy.layers.http_layer import PlayedLayer
+
+#: (owner, names): see `contract`.
 PRIVATE: tuple[tuple[Any, tuple[str, ...]], ...] = (
-    *connections.PRIVATE,
     (layer.Layer, ("handle_event", "_handle_event")),
-    (http, ("SendHttp", "DropStream", "HttpLayer", "HttpStream")),
-    (http.HttpLayer, ("make_stream", "event_to_child")),
+    (http, ("SendHttp", "DropStream", "HttpStream")),
     (
         http.HttpStream,
         (
             "_handle_event", "start_response_stream", "state_stream_response_body", "state_consume_response_body",
-            "state_errored", "state_done", "send_response", "handle_protocol_error", "check_killed",
+            "state_errored", "state_done", "send_response", "handle_protocol_error", "check_killed", "check_invalid",
         ),
     ),
     (
@@ -49,24 +48,17 @@ PRIVATE: tuple[tuple[Any, tuple[str, ...]], ...] = (
         ),
     ),
     (_events.ErrorCode, ("CANCEL", "KILL", "CONNECT_FAILED")),
-    (_hooks, ("HttpErrorHook",)),
-    (events, ("Wakeup",)),
+    (_hooks, ("HttpErrorHook", "HttpRequestHeadersHook")),
+    (events, ("HookCompleted", "Wakeup")),
     (commands, ("RequestWakeup",)),
     (flow.Error, ("KILLED_MESSAGE",)),
-    (commands, ("SendData", "CloseConnection")),
-    (BufferedH2Connection, ("close_connection", "data_to_send")),
 )  # fmt: skip
 #: Attributes that exist on instances only, by the class whose `__init__` must set them.
 PRIVATE_INSTANCE: tuple[tuple[Any, tuple[str, ...]], ...] = (
-    *connections.PRIVATE_INSTANCE,
     (layer.Layer, ("_paused",)),
-    (http.HttpLayer, ("streams", "command_sources", "connections")),
-    (Http2Server.__base__, ("h2_conn",)),
     (http.HttpStream, ("response_body_buf", "client_state", "server_state", "stream_id")),
 )
 
-#: Where a flow carries its visit.
-KEY = "chaosllm"
 _ANSWERS = (
     _events.ResponseHeaders,
     _events.ResponseData,
@@ -78,87 +70,6 @@ _ANSWERS = (
 type Commands = Generator[commands.Command, Any, None]
 
 
-class Visit(Protocol):
-    """What a flow carries from the addon to its stream."""
-
-    player: Player | None  # set when the response's headers came
-    goes_away: bool  # the call is killed, and GOAWAY is to be said first
-    left: asyncio.Event  # the client has gone
-
-    def began(self, now: float) -> None:
-        """The answer's headers went to the app."""
-
-    def headers(self, flow: HTTPFlow) -> None:
-        """The body of a held answer is known; set the headers to announce it with."""
-
-    def upstream_failed(self, why: str) -> None:
-        """The upstream could not be reached, or broke off."""
-
-    def client_left(self) -> None:
-        """The client went before the answer was over."""
-
-    def ended(self, end: End) -> None:
-        """The answer ends as its player asked."""
-
-    def reset(self) -> None:
-        """Break the client's connection with RST."""
-
-    def failed(self, error: Exception) -> None:
-        """Our own code broke; the rest of the answer passes untouched."""
-
-
-def missing() -> list[str]:
-    """The private names of mitmproxy that this file needs and that are not there."""
-    gone = [f"{_name(owner)}.{name}" for owner, names in PRIVATE for name in names if not hasattr(owner, name)]
-    for owner, names in PRIVATE_INSTANCE:
-        known = {*owner.__init__.__code__.co_names, *getattr(owner, "__annotations__", {})}
-        gone += [f"{_name(owner)}.{name}" for name in names if name not in known]
-    return gone
-
-
-def require() -> None:
-    """Refuse loudly to run on a mitmproxy that has moved; raises ChaosError."""
-    if gone := missing():
-        raise ChaosError(
-            f"this mitmproxy has no {', '.join(gone)}: faults could not be played",
-            hint='install the version chaosllm is made for: pip install "mitmproxy>=12.2,<13"',
-        )
-
-
-def adopt(next_layer: layer.NextLayer) -> list[PlayedLayer]:
-    """Make the HTTP layers just chosen for a connection ours; returns them."""
-    chosen = [one for one in next_layer.context.layers if type(one) is http.HttpLayer]
-    for one in chosen:
-        one.__class__ = PlayedLayer
-    return [one for one in chosen if isinstance(one, PlayedLayer)]
-
-
-class PlayedLayer(http.HttpLayer):
-    """mitmproxy's HTTP layer, with streams that a player can drive."""
-
-    def make_stream(self, stream_id: int) -> Commands:
-        """A stream of ours for each request."""
-        stream = self.streams[stream_id] = PlayedStream(self.context.fork(), stream_id)
-        stream.layer = self
-        yield from self.event_to_child(stream, events.Start())
-
-    @property
-    def idle(self) -> bool:
-        """Whether no request of its client is under way."""
-        return not self.streams
-
-    def go_away(self, last: int | None) -> Commands:
-        """Say GOAWAY to an HTTP/2 client and close; `last` is the last stream begun, None for all that came.
-
-        NO_ERROR, as a server says it that is restarted or drained (RFC 9113, section 6.8).
-        """
-        wire = self.connections[self.context.client]
-        if isinstance(wire, Http2Server):
-            wire.h2_conn.close_connection(last_stream_id=last)
-            yield commands.SendData(self.context.client, wire.h2_conn.data_to_send())
-        yield commands.CloseConnection(self.context.client)
-
-
 class PlayedStream(http.HttpStream):
     """One request and its answer; the answer's body goes through the visit's player."""
 
@@ -167,6 +78,8 @@ class PlayedStream(http.HttpStream):
     upstream_over = False
     timer: commands.RequestWakeup | None = None
     timer_at = 0.0
+    relay: Relay | None = None
+    brake: Brake | None = None
 
     @property
     def visit(self) -> Visit | None:
@@ -183,15 +96,46 @@ class PlayedStream(http.HttpStream):
         """See the client leave even while an addon hook holds this stream."""
         if isinstance(event, _events.RequestProtocolError) and (visit := self.visit) is not None:
             visit.left.set()
-        yield from super().handle_event(event)
+        course = self.layer.course if hasattr(self, "layer") else None
+        if course is None:
+            yield from super().handle_event(event)
+            return
+        following: events.Event | None = event
+        while following is not None:
+            event, following = following, None
+            for command in super().handle_event(event):
+                # A tunnel's stream sees those of the streams inside go by.
+                if not isinstance(command, commands.StartHook) or getattr(command, "flow", self) is not self.flow:
+                    yield command
+                    continue
+                rest = course.dispatch.run(command)
+                if rest is None and self.layer.answering and isinstance(command, _hooks.HttpRequestHeadersHook):
+                    rest = _nothing()  # a pipelined request: the answer before it must be over first
+                if rest is not None:
+                    command.rest = rest  # type: ignore[attr-defined]  # for the driver, which waits for it
+                    yield command
+                elif command.blocking:
+                    following = events.HookCompleted(command)
 
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, events.Wakeup):
-            if event.command is self.timer and not self.over and (player := self.player) is not None:
+            if self.relay is not None and event.command is self.relay.ended and self.relay.end is not None:
+                yield from self.come_back(self.relay.end)
+            elif event.command is self.timer and not self.over and (player := self.player) is not None:
                 self.timer = None
                 yield from self._play(player.wake, ())
         elif not (self.over and isinstance(event, _ANSWERS)):
+            if isinstance(event, _events.ResponseHeaders):
+                allow_trailers(self.layer, self.flow.server_conn)
             yield from super()._handle_event(event)
+
+    def check_invalid(self, request: bool) -> Generator[commands.Command, Any, bool]:
+        """An upstream's invalid headers are its own failure, and end without a page of mitmproxy's."""
+        visit = self.visit
+        if request or visit is None:
+            return (yield from super().check_invalid(request))
+        refused = partial(visit.upstream_failed, "the upstream's headers contradict each other or are no headers")
+        return (yield from without_page(super().check_invalid(request), refused))
 
     def check_killed(self, emit_error_hook: bool) -> Generator[commands.Command, Any, bool]:
         """Say GOAWAY first, where a rule asks for it before the answer: this call was not begun."""
@@ -208,6 +152,7 @@ class PlayedStream(http.HttpStream):
         if visit is not None:
             visit.began(time.monotonic())
             if visit.player is not None:
+                yield from self._shorten(visit)
                 yield from self._play(visit.player.start, ())
 
     def state_stream_response_body(self, event: events.Event) -> Commands:
@@ -217,6 +162,8 @@ class PlayedStream(http.HttpStream):
             yield from super().state_stream_response_body(event)
         elif isinstance(event, _events.ResponseData):
             yield from self._play(player.data, (event.data,))
+            if self.relay is not None:
+                self.relay.soon()
         elif isinstance(event, _events.ResponseTrailers) and self.flow.response is not None:
             self.flow.response.trailers = event.trailers
         elif isinstance(event, _events.ResponseEndOfMessage):
@@ -261,34 +208,75 @@ class PlayedStream(http.HttpStream):
         if visit is None or player is None or self.over:
             return
         now = time.monotonic()
-        try:
-            actions: list[Action] = method(*args, now)
-        except Exception as error:  # whatever breaks in our code must not cost the app its answer
-            actions = self._rescue(visit, error)
-        for action in actions:
+        for action in self.ask(method, args, now):
             match action:
+                case Send(data=data) if self.relay is not None:
+                    self.relay.send(data)
                 case Send(data=data):
                     yield http.SendHttp(_events.ResponseData(self.stream_id, data), self.context.client)
                 case Begin():
                     visit.headers(self.flow)
                     yield from self.start_response_stream()
                 case Finish(end=end):
-                    self._observe(visit, player, now)
+                    self.observe(now)
                     yield from self._finish(visit, end)
                     return
-        self._observe(visit, player, now)
-        yield from self._arm(now)
+        self.observe(now)
+        if self.relay is None:
+            yield from self._arm(now)
+        else:
+            self.relay.wake()
+        if self.brake is not None:
+            self.brake.press(player.held)
 
-    def _observe(self, visit: Visit, player: Player, now: float) -> None:
+    def broke(self, error: Exception) -> None:
+        """Our own code broke."""
+        if (visit := self.visit) is not None:
+            visit.failed(error)
+
+    def ask(self, method: Callable[..., list[Action]], args: tuple[bytes, ...], now: float) -> list[Action]:
+        """What the player wants done."""
+        try:
+            return method(*args, now)
+        except Exception as error:  # whatever breaks in our code must not cost the app its answer
+            return self._rescue(error)
+
+    def observe(self, now: float) -> None:
+        """Let the player read what was sent."""
+        if (player := self.player) is None:
+            return
         try:
             player.observe(now)
         except Exception as error:  # the bytes have gone; only our own record suffers
-            visit.failed(error)
+            self.broke(error)
 
-    def _rescue(self, visit: Visit, error: Exception) -> list[Action]:
+    def _shorten(self, visit: Visit) -> Commands:
+        """Take the body past the layers, where that can be done."""
+        course = self.layer.course
+        if not visit.streams or self.server_state == self.state_consume_response_body:
+            return
+        route = Route.of(self, course.driver) if course is not None else None
+        visit.path = "fast" if route is not None else "layers"
+        wire = course.driver.wires.get(self.flow.server_conn) if course is not None else None
+        if wire is not None:
+            self.brake = Brake(wire, SHARED if self.flow.server_conn.alpn == b"h2" else ALONE)
+        if course is not None and route is not None:
+            self.relay = Relay(self, route, course)
+            yield self.relay.back
+            yield self.relay.ended
+            self.relay.soon()
+
+    def come_back(self, end: End) -> Commands:
+        """Play an end that the relay met."""
+        visit = self.visit
+        if visit is not None and not self.over:
+            self.observe(time.monotonic())
+            yield from self._finish(visit, end)
+
+    def _rescue(self, error: Exception) -> list[Action]:
         """Our player broke: send what it held back, and let the rest pass."""
-        broken = visit.player
-        visit.failed(error)  # puts a passing player in its place
+        broken = self.player
+        self.broke(error)  # puts a passing player in its place
         held = broken.abandon() if broken is not None else b""
         actions: list[Action] = [Send(held)] if held else []
         if self.server_state == self.state_consume_response_body:
@@ -312,13 +300,13 @@ class PlayedStream(http.HttpStream):
         if end is not End.PROPER:
             yield from self._break(end)
             return
-        self.over = True
+        self._leave()
         yield from self._cancel_upstream()
         yield from self.send_response(already_streamed=True)
 
     def _break(self, end: End | None) -> Commands:
         """End the answer without a proper end; `end` None: the client has gone already."""
-        self.over = True
+        self._leave()
         visit = self.visit
         if end is End.RESET and visit is not None:
             visit.reset()  # everything before it was written to the socket when it was yielded
@@ -334,6 +322,14 @@ class PlayedStream(http.HttpStream):
         self.client_state = self.server_state = self.state_errored
         yield http.DropStream(self.stream_id)
 
+    def _leave(self) -> None:
+        """Nothing more is taken from the upstream, nor played."""
+        self.over = True
+        if self.relay is not None:
+            self.relay.stop()
+        if self.brake is not None:
+            self.brake.release()
+
     def _cancel_upstream(self) -> Commands:
         if not self.upstream_over:
             self.upstream_over = True
@@ -341,12 +337,12 @@ class PlayedStream(http.HttpStream):
             yield http.SendHttp(cancel, self.context.server)
 
 
+async def _nothing() -> None:
+    """A wait that is over once the event that is being carried out is."""
+
+
 def _why(event: _events.ResponseProtocolError) -> str:
     """Why the upstream gave no whole answer; never its own bytes, which mitmproxy may quote in the message."""
     if event.code is _events.ErrorCode.CONNECT_FAILED:
         return f"the upstream could not be reached: {event.message}"
     return "the upstream broke its answer off"
-
-
-def _name(owner: Any) -> str:
-    return f"{owner.__module__}.{owner.__qualname__}" if isinstance(owner, type) else str(owner.__name__)

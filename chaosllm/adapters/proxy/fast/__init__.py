@@ -1,0 +1,1 @@
+"""The fast path: the bodies of streams past mitmproxy's layers, from wire to wire."""

@@ -1,0 +1,186 @@
+"""The fast path of a stream: its body goes from the upstream's wire through the player onto the client's wire.
+
+mitmproxy keeps TLS, routing, headers, ends and errors; only body bytes go past its layers, which cost several
+times as much for each event. The relay begins once the headers have gone, and comes back into the layers at the
+body's end or at anything that is not plain.
+
+Laws:
+1. The client gets the bytes that the layers would have sent.
+2. A body that the relay has left is the layers' for good; what its player still holds goes on from here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from mitmproxy.proxy import events
+from OpenSSL import SSL
+
+from chaosllm.adapters.proxy.fast.brake import Brake
+from chaosllm.adapters.proxy.fast.inlet import Inlet
+from chaosllm.adapters.proxy.fast.outlet import flush
+from chaosllm.adapters.proxy.fast.route import Route
+from chaosllm.adapters.proxy.fast.ticker import Ticker
+from chaosllm.adapters.proxy.layers.dispatch import Dispatch
+from chaosllm.adapters.proxy.layers.drive import Driver, Kick
+from chaosllm.adapters.proxy.players.actions import Action, End, Finish, Player, Send
+from chaosllm.adapters.proxy.players.passing import PassPlayer
+
+_READ = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What lets the streams of one client run past mitmproxy's own machinery."""
+
+    driver: Driver
+    dispatch: Dispatch
+    ticker: Ticker
+
+
+class Relayed(Protocol):
+    """What a relay needs of its stream."""
+
+    over: bool
+    brake: Brake | None
+
+    @property
+    def player(self) -> Player | None:
+        """The player of the answer's body."""
+
+    def ask(self, method: Callable[..., list[Action]], args: tuple[bytes, ...], now: float) -> list[Action]:
+        """What the player wants done; its mistakes are caught."""
+
+    def observe(self, now: float) -> None:
+        """Let the player read what was sent."""
+
+    def broke(self, error: Exception) -> None:
+        """Our own code broke."""
+
+
+@dataclass(slots=True)
+class Relay:
+    """Plays one stream on its route."""
+
+    stream: Relayed
+    route: Route
+    course: Course
+    back: Kick = field(default_factory=Kick)  # brings what is `left` of the body into the layers
+    ended: Kick = field(default_factory=Kick)  # brings the `end` that the player asks for
+    left: bytes = b""
+    end: End | None = None
+    _inlet: Inlet | None = None
+    _over: bool = False
+    _ticking: float | None = None  # when it is called back next
+
+    def send(self, data: bytes) -> None:
+        """Body bytes onto the client's wire."""
+        self.route.outlet.send(data)
+
+    def soon(self) -> None:
+        """Take the upstream's wire over once no event is under way."""
+        if self._inlet is None and not self._over:
+            self.course.driver.afterwards(self._switch)
+
+    def stop(self) -> None:
+        """Nothing more of the upstream is wanted here."""
+        self._over = True
+        if self._inlet is not None:
+            self.route.wire.tap = None
+
+    def wake(self) -> None:
+        """See to it that the player is woken when it wants to be."""
+        player = self.stream.player
+        if self.stream.over or player is None:
+            return
+        due = player.next_wake
+        if due is not None and (self._ticking is None or due < self._ticking):
+            self._ticking = due
+            self.course.ticker.at(due, self._tick)
+
+    def _switch(self) -> None:
+        if self._over or self.stream.over or self._inlet is not None:
+            return
+        self._inlet = self.route.inlet()
+        if self._inlet is not None:
+            self.route.wire.tap = self._plain if self.route.tls is None else self._sealed
+
+    def _plain(self, data: bytes) -> None:
+        inlet = self._inlet
+        if inlet is None or self._over:
+            return
+        try:
+            taken = inlet.take(data)
+            self._take(taken.body, taken.raw if inlet.chunked == self.route.outlet.chunked else None)
+        except Exception as error:  # nobody knows how much of these bytes was sent, so the answer must break
+            self.stop()
+            self.stream.broke(error)
+            self.route.wire.transport.abort()
+            return
+        if taken.left is not None and not self._over:
+            self.stop()
+            self.route.all_has_come()
+            self.left = taken.left
+            self.course.driver.deliver(events.Wakeup(self.back))
+
+    def _sealed(self, data: bytes) -> None:
+        session: Any = self.route.tls
+        session.bio_write(data)
+        plain, ended = b"", False
+        while True:
+            try:
+                plain += session.recv(_READ)
+            except SSL.WantReadError:
+                break
+            except SSL.Error:  # the upstream's alert or end, which mitmproxy's layer meets again
+                ended = True
+                break
+        flush(session, self.route.wire.transport)  # a key update may want an answer (RFC 8446, section 4.6.3)
+        if plain:
+            self._plain(plain)
+        if ended:
+            self.stop()
+            self.route.wire.data_received(b"")
+
+    def _take(self, body: list[bytes], raw: bytes | None) -> None:
+        player = self.stream.player
+        if player is None or self.stream.over or not body:
+            return
+        now = time.monotonic()
+        if raw is not None and type(player) is PassPlayer:
+            self.route.outlet.raw(raw)
+            try:
+                player.sent(body, now)
+            except Exception as error:  # the bytes have gone; only our own record suffers
+                self.stream.broke(error)
+        elif type(player) is PassPlayer:  # the pieces stay apart, as their chunks were
+            for piece in body:
+                self._play(player.data, (piece,), now)
+        else:
+            self._play(player.data, (body[0] if len(body) == 1 else b"".join(body),), now)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if self._ticking is not None and self._ticking > now:
+            return  # an earlier wish that a later one has taken the place of
+        self._ticking = None
+        player = self.stream.player
+        if player is not None and not self.stream.over:
+            self._play(player.wake, (), now)
+
+    def _play(self, method: Callable[..., list[Action]], args: tuple[bytes, ...], now: float) -> None:
+        for action in self.stream.ask(method, args, now):
+            if isinstance(action, Send):
+                self.route.outlet.send(action.data)
+            elif isinstance(action, Finish):
+                self.stop()
+                self.end = action.end
+                self.course.driver.deliver(events.Wakeup(self.ended))
+                return
+        self.stream.observe(now)
+        self.wake()
+        if self.stream.brake is not None and (player := self.stream.player) is not None:
+            self.stream.brake.press(player.held)
