@@ -129,6 +129,10 @@ class Plan:
         self._first_due = {phase.name: bisect_left(self._due, phase.start) for phase in scenario.phases}
         self._ordinals: dict[str, int] = {}
         self._open: dict[str, _Open] = {}
+        # Looked up once, because asking a protocol takes longer than all else about a rule.
+        rules = [rule for phase in scenario.phases for rule in phase.rules]
+        self._at_accept = frozenset(rule.name for rule in rules if _at_accept(rule))
+        self._selective = {rule.name: rule.fault for rule in rules if isinstance(rule.fault, Selective)}
         self._capped = scenario.limits.max_active_faults < 1  # else nobody need count what is in flight
 
     def identify(self, request: Request) -> Call | None:
@@ -165,9 +169,9 @@ class Plan:
         headers: tuple[tuple[str, str | None], ...] = ()
         tick_t, n = self._place(call, phase, t)
         for rule in phase.rules:
-            if _at_accept(rule) or not matches(rule.match, call, request, provider):
+            if rule.name in self._at_accept or not matches(rule.match, call, request, provider):
                 continue
-            if isinstance(rule.fault, Selective) and not rule.fault.applies(call):
+            if (fault := self._selective.get(rule.name)) is not None and not fault.applies(call):
                 continue
             chance = partial(draw, self.scenario.seed, rule.name, call.identity, call.attempt)
             held = sum(step.seconds for step in script if isinstance(step, Wait))  # an answer's date is that much later
@@ -238,7 +242,7 @@ class Plan:
         phase = self._held or (self.scenario.phase_at(t) if t is not None else None)
         if t is None or phase is None or not self.injecting or self._over(t):
             return None
-        rules = [rule for rule in phase.rules if _at_accept(rule) and _names(rule, provider)]
+        rules = [rule for rule in phase.rules if rule.name in self._at_accept and _names(rule, provider)]
         return phase, rules
 
     def _since(self, phase: Phase, t: float) -> float:

@@ -10,7 +10,7 @@ Laws:
 from __future__ import annotations
 
 import enum
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 SCHEMA = 1
@@ -114,7 +114,7 @@ class Event:
             if value or value not in (None, [], {}, ""):
                 said[key] = value
         if self.rules:
-            said["rules"] = [asdict(part) for part in self.rules]
+            said["rules"] = [{key: getattr(part, key) for key in _PART_FIELDS} for part in self.rules]
         return said
 
     @classmethod
@@ -128,6 +128,7 @@ class Event:
         return cls(**known)
 
 
+_PART_FIELDS = tuple(item.name for item in fields(RulePart))
 _EVENT_FIELDS = tuple(item.name for item in fields(Event))
 
 

@@ -1,4 +1,4 @@
-"""The Python that our own child processes run under."""
+"""How our own child processes are started; imports little, because the proxy is started first of all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from pathlib import Path
 
 #: Nothing of the user's folder may shadow a library.
 _SAFE_PATH = "-P"
+
+
+def proxy_module(workers: int) -> str:
+    """What to start as the proxy: itself, or the coordinator of several."""
+    return "chaosllm.adapters.proxy" + (".workers.coordinator" if workers > 1 else "")
 
 
 @cache

@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from chaosllm.adapters.environment import clashes, variables
+from chaosllm.adapters.handover import pack
 from chaosllm.adapters.proxy.targets import Origin
-from chaosllm.adapters.proxy.workers.control import module
 from chaosllm.adapters.proxy.workers.gathering import RENEW, Gathering
 from chaosllm.adapters.scenario_file import loader
 from chaosllm.adapters.supervisor.children import Child, Message
+from chaosllm.adapters.supervisor.piped import Piped, adopt
+from chaosllm.adapters.warm import Warm
 from chaosllm.errors import Blame, ChaosError, Exit
 from chaosllm.reader import read
 from chaosllm.scenario import Scenario
@@ -82,9 +82,10 @@ class ProxyOrder:
 class ProxySession:
     """One `chaosllm proxy`; `ready` is told the addresses and variables."""
 
-    def __init__(self, order: ProxyOrder, ready: Callable[[Message], None]) -> None:
+    def __init__(self, order: ProxyOrder, ready: Callable[[Message], None], proxy: Warm) -> None:
         self.order = order
         self._ready = ready
+        self._warm = proxy
         self._children: list[Child] = []
         self._stop = asyncio.Event()
 
@@ -94,7 +95,7 @@ class ProxySession:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
         gathering = Gathering(self.order.redis, self.order.text) if self.order.redis is not None else None
-        work = Path(tempfile.mkdtemp(prefix="chaosllm-proxy-"))
+        work = self._warm.folder
         try:
             if gathering is None:
                 return await self._hold(work, secrets.token_hex(16))
@@ -104,7 +105,6 @@ class ProxySession:
         finally:
             for child in reversed(self._children):
                 await child.stop()
-            shutil.rmtree(work, ignore_errors=True)
 
     async def _hold(self, work: Path, key: str, meeting: Message | None = None) -> Message:
         """`key`: what API keys and texts are hashed with; `meeting`: where live limits are kept, if elsewhere."""
@@ -112,11 +112,8 @@ class ProxySession:
         origins = await self._simulate(work)
         if order.out is not None:
             order.out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        scenario_file = work / "scenario.yaml"
-        scenario_file.write_text(order.text, encoding="utf-8")
         config = {
-            "scenario": str(scenario_file),
-            "base": str(order.base.resolve()),
+            "packed": pack(order.scenario),
             "folder": str(order.out.resolve()) if order.out is not None else None,
             "key": key,
             "phase": order.phase,
@@ -130,7 +127,9 @@ class ProxySession:
             "redis": meeting,
             "log": str(work / "proxy.log"),
         }
-        proxy = await self._start("proxy", module(order.workers), config, work)
+        proxy = await adopt("proxy", Piped(*self._warm.release()), config, log=self._warm.log)
+        self._children.append(proxy)
+        await proxy.first("ready", timeout=_START)
         ready = proxy.latest["ready"]
         env = variables(ready, order.scenario, os.environ)
         said = {name: ready[name] for name in ("reverse", "explicit", "ca")}

@@ -7,11 +7,16 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chaosllm.commands._scenario import ScenarioFile
 from chaosllm.commands._workers import PROXY_WORKERS
+
+if TYPE_CHECKING:
+    from chaosllm.adapters.proxy_session import ProxyOrder
+    from chaosllm.adapters.warm import Warm
 
 
 @click.command(
@@ -60,24 +65,37 @@ def command(
 
     Prints the addresses and variables with which an app finds the proxy.
     """
+    from chaosllm.adapters.interpreter import proxy_module
+    from chaosllm.adapters.warm import Warm
+
+    with Warm("proxy", proxy_module(proxy_workers)) as proxy:
+        order = _order(
+            scenario, sets, seed, phase=phase, port=port, out=out, upstreams=_pairs(upstreams),
+            workers=proxy_workers, redis=redis,
+        )  # fmt: skip
+        counts = _hold(order, proxy, as_json=as_json)
+    click.echo(_summary(counts), err=True)
+    return 0
+
+
+def _order(scenario: Path, sets: tuple[str, ...], seed: int | None, **more: Any) -> ProxyOrder:
+    from chaosllm.adapters.proxy_session import ProxyOrder
+
+    settings = [*sets] if seed is None else [*sets, f"seed={seed}"]
+    return ProxyOrder.read(scenario, settings, **more)
+
+
+def _hold(order: ProxyOrder, proxy: Warm, *, as_json: bool) -> dict[str, Any]:
     import asyncio
 
-    from chaosllm.adapters.proxy_session import ProxyOrder, ProxySession
+    from chaosllm.adapters.proxy_session import ProxySession
     from chaosllm.units import format_duration
-
-    settings = [*sets]
-    if seed is not None:
-        settings.append(f"seed={seed}")
-    order = ProxyOrder.read(
-        scenario, settings, phase=phase, port=port, out=out, upstreams=_pairs(upstreams), workers=proxy_workers,
-        redis=redis,
-    )  # fmt: skip
 
     def ready(message: dict[str, object]) -> None:
         if as_json:
             click.echo(json.dumps({"ready": True, **message}))
             return
-        held = f"phase {phase}" if phase else f"{format_duration(order.scenario.duration)} of phases"
+        held = f"phase {order.phase}" if order.phase else f"{format_duration(order.scenario.duration)} of phases"
         click.echo(f"Proxy ready, {held} of {order.scenario.name}. For your app:")
         variables = message["env"]
         for name, value in variables.items() if isinstance(variables, dict) else ():
@@ -87,9 +105,7 @@ def command(
             click.echo(f"Note: {note}.")
         click.echo("Ctrl-C stops it.")
 
-    counts = asyncio.run(ProxySession(order, ready).run())
-    click.echo(_summary(counts), err=True)
-    return 0
+    return asyncio.run(ProxySession(order, ready, proxy).run())
 
 
 def _pairs(upstreams: tuple[str, ...]) -> dict[str, str]:

@@ -61,6 +61,20 @@ class EventReader:
         self._least = 0  # the least bytes of an event that has both, and a text; 0: none is known
         self._match: _Match | None = None  # in place of both, where fields in them differ that mean nothing
 
+    def text(self, data: bytes) -> str | None:
+        """The text of `data` where it is one whole event of the shape that is known; else None, and `feed` is due."""
+        if not self._least or not self._between or len(data) < self._least:
+            return None
+        prefix, suffix = self._prefix, self._suffix
+        if not (data.startswith(prefix) and data.endswith(suffix)):
+            return None
+        try:
+            said = data[len(prefix) : 1 - len(suffix)].decode()  # with the quote that ends it
+            text, end = scanstring(said, 0)
+        except ValueError:  # no UTF-8, or no JSON string
+            return None
+        return str(text) if end == len(said) else None
+
     def feed(self, data: bytes) -> list[Part]:
         """The events completed by `data`; pieces of one that grew longer than 16 MiB, with nothing but bytes."""
         if self._least and self._between and len(data) >= self._least:

@@ -15,12 +15,14 @@ import signal
 import sys
 from pathlib import Path
 
+from chaosllm.adapters.handover import unpack
+from chaosllm.adapters.proxy.lean import without_defaults
 from chaosllm.adapters.proxy.workers.control import Message, listen, receive, say
-from chaosllm.adapters.scenario_file import loader
 from chaosllm.errors import ChaosError, Exit
-from chaosllm.reader import read
 from chaosllm.registry import members
+from chaosllm.scenario import Scenario
 
+without_defaults()
 try:
     from chaosllm.adapters.proxy.layers.loop import new_loop
     from chaosllm.adapters.proxy.lifecycle import Proxy, Redis, Settings, Share
@@ -32,13 +34,7 @@ except (ImportError, AttributeError) as gone:  # a name of mitmproxy's that `con
 
 def build(config: Message) -> Proxy:
     """The proxy that a config asks for. Raises ChaosError, and KeyError, TypeError or ValueError for a bad config."""
-    path = Path(config["scenario"])
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise ChaosError(f"{path} cannot be read: {error.strerror}") from error
-    base = Path(config.get("base") or path.parent)
-    scenario = read(text, file=str(path), load=loader(base)).unwrap()
+    scenario = unpack(config["packed"]) if "packed" in config else _read(config)
     folder, share, meeting = config.get("folder"), config.get("share"), config.get("redis")
     settings = Settings(
         upstreams=dict(config["upstreams"]),
@@ -56,6 +52,20 @@ def build(config: Message) -> Proxy:
         redis=Redis(meeting["url"], Place(**meeting["place"])) if meeting else None,
     )
     return Proxy(scenario, dict(members("providers")), settings, report=say)
+
+
+def _read(config: Message) -> Scenario:
+    """The scenario of a file, for those who start the proxy by hand."""
+    from chaosllm.adapters.scenario_file import loader  # noqa: PLC0415  # late, because reading loads pydantic
+    from chaosllm.reader import read  # noqa: PLC0415  # as above
+
+    path = Path(config["scenario"])
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ChaosError(f"{path} cannot be read: {error.strerror}") from error
+    base = Path(config.get("base") or path.parent)
+    return read(text, file=str(path), load=loader(base)).unwrap()
 
 
 class Control:

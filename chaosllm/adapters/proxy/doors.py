@@ -160,6 +160,8 @@ class Doors:
         for port, name in self.targets.listeners.items():
             await self._turn(port, name, t, now)
         shut = {self.targets.listeners[port] for port in self._closed}
+        if not shut and not any(on.values()):
+            return  # as nearly always; there may be hundreds of connections
         for known in list(self._known.values()):
             reverse = self.provider(known.client) is not None
             old = bool(on.get(known.provider)) and known.since < self._turned.get(known.provider, 0.0)

@@ -31,10 +31,12 @@ from chaosllm.script import (
     Headers,
     Linger,
     Pace,
+    Place,
     Reply,
     Reset,
     Step,
     Unreachable,
+    Wait,
 )
 
 #: What HTTP/1.1 has no word for.
@@ -95,6 +97,11 @@ class Exchange:
         """Whether the answer is a stream of events."""
         good = self.status is not None and self.status < 300
         return self.decision.call.stream and good and not isinstance(self.player, WholePlayer)
+
+    @property
+    def delayed(self) -> bool:
+        """Whether the whole body comes later than the upstream sends it."""
+        return any(isinstance(step, Wait) and step.place is Place.HEADERS for step in self.decision.script)
 
     @property
     def touches_body(self) -> bool:

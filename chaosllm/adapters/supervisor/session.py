@@ -26,7 +26,8 @@ from urllib.parse import urlsplit
 
 from chaosllm.adapters import run_folder
 from chaosllm.adapters.environment import child_environment, clashes
-from chaosllm.adapters.proxy.workers.control import module
+from chaosllm.adapters.handover import pack
+from chaosllm.adapters.interpreter import proxy_module
 from chaosllm.adapters.supervisor.calibrate import calibrate
 from chaosllm.adapters.supervisor.children import GRACE, Child, Message, exit_text, kill_group
 from chaosllm.adapters.supervisor.judging import judge
@@ -210,12 +211,12 @@ class Session:
         scenario, base, folder = self.order.scenario, self.order.base.resolve(), self._folder.resolve()
         cas = {one.provider: str(base / one.ca) for one in scenario.upstreams if one.ca}
         config = {
-            "scenario": str(folder / run_folder.SCENARIO), "base": str(base), "folder": str(folder), "key": key,
+            "packed": pack(scenario), "folder": str(folder), "key": key,
             "phase": None, "upstreams": upstreams, "ca": cas, "port": port, "host": "127.0.0.1",
             "confdir": str(folder / CA), "keep": False, "calibration": token, "workers": self.order.proxy_workers,
             "log": str(folder / "proxy.log"),
         }  # fmt: skip
-        return await self._start("proxy", module(self.order.proxy_workers), config)
+        return await self._start("proxy", proxy_module(self.order.proxy_workers), config)
 
     async def _start_driver(self, key: str) -> Child:
         folder = self._folder.resolve()

@@ -8,6 +8,8 @@ from chaosllm.adapters.proxy.layers.drive import Wire
 
 #: Bytes held at which an upstream that serves this stream alone is no longer read.
 ALONE = 256 << 10
+#: The same of an answer that is held back as a whole: it must be read on meanwhile, or it comes later than asked for.
+DELAYED = 16 << 20
 #: The same of a connection that other streams share (HTTP/2), which all wait then.
 SHARED = 8 << 20
 

@@ -14,6 +14,11 @@ _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _LINE_AT_MOST = 32
 
 
+#: Chunk sizes by their lines, those that were met; so that a line that is known need not be looked at again.
+SIZES: dict[bytes, int] = {}
+_KNOWN_AT_MOST = 1 << 14
+
+
 class Taken(NamedTuple):
     """What bytes off the wire were: `body` in pieces as framed, `raw` as it came, `left` for mitmproxy, if anything."""
 
@@ -37,12 +42,18 @@ class Chunks:
     chunked = True
 
     def __init__(self) -> None:
+        self.between = True  # nothing of a chunk is owed
         self._line = b""  # the beginning of a size line
         self._more = 0  # bytes of the chunk that have not come
         self._ending = b""  # what must still follow the chunk's bytes
 
     def take(self, data: bytes) -> Taken:
         """Whole chunks and parts of one; the terminator and whatever is no chunk are left."""
+        taken = self._take(data)
+        self.between = not (self._more or self._ending or self._line)
+        return taken
+
+    def _take(self, data: bytes) -> Taken:
         body: list[bytes] = []
         data, self._line = self._line + data if self._line else data, b""
         at, size = 0, len(data)
@@ -69,6 +80,8 @@ class Chunks:
                 length = int(digits[0], 16) if digits is not None else 0
                 if not length:
                     return Taken(body, data[:at], data[at:])
+                if len(SIZES) < _KNOWN_AT_MOST:
+                    SIZES[data[at:line]] = length
                 at = line + 2
                 end = at + length
                 if end + 2 <= size and data[end : end + 2] == b"\r\n":  # as nearly every chunk comes

@@ -20,13 +20,15 @@ from mitmproxy.proxy import events
 from OpenSSL import SSL
 
 from chaosllm.adapters.proxy.fast.brake import Brake
-from chaosllm.adapters.proxy.fast.inlet import Inlet
+from chaosllm.adapters.proxy.fast.inlet import Chunks, Inlet
+from chaosllm.adapters.proxy.fast.lanes import PaceLane, PassLane
 from chaosllm.adapters.proxy.fast.outlet import flush
 from chaosllm.adapters.proxy.fast.route import Route
 from chaosllm.adapters.proxy.fast.ticker import Ticker
 from chaosllm.adapters.proxy.layers.dispatch import Dispatch
 from chaosllm.adapters.proxy.layers.drive import Driver, Kick
 from chaosllm.adapters.proxy.players.actions import Action, End, Finish, Player, Send
+from chaosllm.adapters.proxy.players.paced import PacedPlayer
 from chaosllm.adapters.proxy.players.passing import PassPlayer
 
 _READ = 65535
@@ -60,6 +62,9 @@ class Relayed(Protocol):
     def broke(self, error: Exception) -> None:
         """Our own code broke."""
 
+    def rescue(self, error: Exception) -> list[Action]:
+        """What is still to be done for a player that broke."""
+
 
 @dataclass(slots=True)
 class Relay:
@@ -89,7 +94,7 @@ class Relay:
         """Nothing more of the upstream is wanted here."""
         self._over = True
         if self._inlet is not None:
-            self.route.wire.tap = None
+            self._general(None)
 
     def wake(self) -> None:
         """See to it that the player is woken when it wants to be."""
@@ -101,14 +106,42 @@ class Relay:
             self._ticking = due
             self.course.ticker.at(due, self._tick)
 
+    def later(self, player: PacedPlayer) -> None:
+        """A player that paces holds something back."""
+        due = player.next_wake
+        if due is not None and (self._ticking is None or due < self._ticking):
+            self._ticking = due
+            self.course.ticker.at(due, self._tick)
+        if (brake := self.stream.brake) is not None and (brake.on or player.held > brake.most):
+            brake.press(player.held)
+
+    def rescue(self, error: Exception) -> None:
+        """A player broke on a lane: what it held is sent, and the rest passes."""
+        self._general(self.plain)
+        self._act(self.stream.rescue(error))
+
     def _switch(self) -> None:
         if self._over or self.stream.over or self._inlet is not None:
             return
-        self._inlet = self.route.inlet()
-        if self._inlet is not None:
-            self.route.wire.tap = self._plain if self.route.tls is None else self._sealed
+        inlet = self._inlet = self.route.inlet()
+        if inlet is None:
+            return
+        wire, outlet, player = self.route.wire, self.route.outlet, self.stream.player
+        wire.tap = self.plain if self.route.tls is None else self._sealed
+        if self.route.tls is None and isinstance(inlet, Chunks):
+            if type(player) is PassPlayer and outlet.chunked:
+                wire.transport.set_protocol(PassLane(wire, self, inlet, player, outlet.raw))
+            elif type(player) is PacedPlayer:
+                wire.transport.set_protocol(PaceLane(wire, self, inlet, player, outlet.send))
 
-    def _plain(self, data: bytes) -> None:
+    def _general(self, tap: Callable[[bytes], None] | None) -> None:
+        """Leave the lane."""
+        self.route.wire.tap = tap
+        if not self.route.wire.transport.is_closing():
+            self.route.wire.transport.set_protocol(self.route.wire)
+
+    def plain(self, data: bytes) -> None:
+        """Bytes as they came off the wire."""
         inlet = self._inlet
         if inlet is None or self._over:
             return
@@ -140,7 +173,7 @@ class Relay:
                 break
         flush(session, self.route.wire.transport)  # a key update may want an answer (RFC 8446, section 4.6.3)
         if plain:
-            self._plain(plain)
+            self.plain(plain)
         if ended:
             self.stop()
             self.route.wire.data_received(b"")
@@ -162,25 +195,45 @@ class Relay:
         else:
             self._play(player.data, (body[0] if len(body) == 1 else b"".join(body),), now)
 
-    def _tick(self) -> None:
-        now = time.monotonic()
+    def _tick(self, now: float) -> None:
         if self._ticking is not None and self._ticking > now:
             return  # an earlier wish that a later one has taken the place of
         self._ticking = None
         player = self.stream.player
         if player is not None and not self.stream.over:
-            self._play(player.wake, (), now)
+            if type(player) is PacedPlayer and not player.ended:
+                self._release(player, now)
+            else:
+                self._play(player.wake, (), now)
+
+    def _release(self, player: PacedPlayer, now: float) -> None:
+        """As `_play`, for what most streams are."""
+        try:
+            due = player.release(now)
+        except Exception as error:
+            self.rescue(error)
+            return
+        if due:
+            self.route.outlet.send(due)
+        if player.next_wake is not None or (self.stream.brake is not None and self.stream.brake.on):
+            self.later(player)
 
     def _play(self, method: Callable[..., list[Action]], args: tuple[bytes, ...], now: float) -> None:
-        for action in self.stream.ask(method, args, now):
+        if not self._act(self.stream.ask(method, args, now)):
+            return
+        self.stream.observe(now)
+        self.wake()
+        if self.stream.brake is not None and (player := self.stream.player) is not None:
+            self.stream.brake.press(player.held)
+
+    def _act(self, actions: list[Action]) -> bool:
+        """Do what a player wants done; False when that is the answer's end."""
+        for action in actions:
             if isinstance(action, Send):
                 self.route.outlet.send(action.data)
             elif isinstance(action, Finish):
                 self.stop()
                 self.end = action.end
                 self.course.driver.deliver(events.Wakeup(self.ended))
-                return
-        self.stream.observe(now)
-        self.wake()
-        if self.stream.brake is not None and (player := self.stream.player) is not None:
-            self.stream.brake.press(player.held)
+                return False
+        return True

@@ -21,13 +21,13 @@ class Ticker:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._due: dict[int, list[Callable[[], None]]] = {}
+        self._due: dict[int, list[Callable[[float], None]]] = {}
         self._steps: list[int] = []  # heap of the keys of _due
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0  # the step that the timer is set for
 
-    def at(self, moment: float, call: Callable[[], None]) -> None:
-        """Call back at `moment`, monotonic seconds; a call that is not wanted any more must know so itself."""
+    def at(self, moment: float, call: Callable[[float], None]) -> None:
+        """Call back at `moment`, monotonic seconds, with the time; what is not wanted any more must know so itself."""
         step = math.ceil(moment / STEP)
         if (calls := self._due.get(step)) is not None:
             calls.append(call)
@@ -50,6 +50,6 @@ class Ticker:
         now = time.monotonic()
         while self._steps and self._steps[0] * STEP <= now:
             for call in self._due.pop(heapq.heappop(self._steps)):
-                call()
+                call(now)
         if self._steps:
             self._arm()

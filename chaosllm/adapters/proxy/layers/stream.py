@@ -19,7 +19,7 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import http
 from mitmproxy.proxy.layers.http import _events, _hooks
 
-from chaosllm.adapters.proxy.fast.brake import ALONE, SHARED, Brake
+from chaosllm.adapters.proxy.fast.brake import ALONE, DELAYED, SHARED, Brake
 from chaosllm.adapters.proxy.fast.relay import Relay
 from chaosllm.adapters.proxy.fast.route import Route
 from chaosllm.adapters.proxy.layers.unusual import allow_trailers, without_page
@@ -131,11 +131,12 @@ class PlayedStream(http.HttpStream):
 
     def check_invalid(self, request: bool) -> Generator[commands.Command, Any, bool]:
         """An upstream's invalid headers are its own failure, and end without a page of mitmproxy's."""
-        visit = self.visit
-        if request or visit is None:
-            return (yield from super().check_invalid(request))
+        work = super().check_invalid(request)
+        visit = self.visit if not request else None
+        if visit is None:
+            return (yield from work)
         refused = partial(visit.upstream_failed, "the upstream's headers contradict each other or are no headers")
-        return (yield from without_page(super().check_invalid(request), refused))
+        return (yield from without_page(work, refused))
 
     def check_killed(self, emit_error_hook: bool) -> Generator[commands.Command, Any, bool]:
         """Say GOAWAY first, where a rule asks for it before the answer: this call was not begun."""
@@ -239,7 +240,7 @@ class PlayedStream(http.HttpStream):
         try:
             return method(*args, now)
         except Exception as error:  # whatever breaks in our code must not cost the app its answer
-            return self._rescue(error)
+            return self.rescue(error)
 
     def observe(self, now: float) -> None:
         """Let the player read what was sent."""
@@ -259,7 +260,8 @@ class PlayedStream(http.HttpStream):
         visit.path = "fast" if route is not None else "layers"
         wire = course.driver.wires.get(self.flow.server_conn) if course is not None else None
         if wire is not None:
-            self.brake = Brake(wire, SHARED if self.flow.server_conn.alpn == b"h2" else ALONE)
+            shared = self.flow.server_conn.alpn == b"h2"
+            self.brake = Brake(wire, DELAYED if visit.delayed else SHARED if shared else ALONE)
         if course is not None and route is not None:
             self.relay = Relay(self, route, course)
             yield self.relay.back
@@ -273,7 +275,7 @@ class PlayedStream(http.HttpStream):
             self.observe(time.monotonic())
             yield from self._finish(visit, end)
 
-    def _rescue(self, error: Exception) -> list[Action]:
+    def rescue(self, error: Exception) -> list[Action]:
         """Our player broke: send what it held back, and let the rest pass."""
         broken = self.player
         self.broke(error)  # puts a passing player in its place

@@ -25,6 +25,10 @@ class Visit(Protocol):
     def streams(self) -> bool:
         """Whether the answer is a stream of events."""
 
+    @property
+    def delayed(self) -> bool:
+        """Whether the whole body comes later than the upstream sends it."""
+
     def began(self, now: float) -> None:
         """The answer's headers went to the app."""
 

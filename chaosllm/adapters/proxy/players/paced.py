@@ -25,13 +25,14 @@ class PacedPlayer:
         self.next_wake: float | None = None
         self.held = 0
         self._reader = EventReader(lambda: provider.splitter(call), lambda raw: provider.part(call, raw))
-        self._queue: deque[tuple[Part, int, float]] = deque()  # an event, its tokens, when it may leave at the earliest
+        # An event, its tokens, when it may leave at the earliest; and all that it says, where that is more than text.
+        self._queue: deque[tuple[bytes, int, float, Part | None]] = deque()
         self._pacing = Pacing(script)
         self._waits = [step for step in script if isinstance(step, Wait) and step.place is Place.HEADERS]
         self._shift = sum(step.seconds for step in self._waits)
         self._waiting = bool(self._waits)
         self._started = 0.0
-        self._ended = False
+        self.ended = False  # the upstream's answer has come, all of it
         self._broke = False
         self._over = False
 
@@ -47,11 +48,23 @@ class PacedPlayer:
         self._take(self._reader.feed(data), now)
         return self._advance(now)
 
+    def offer(self, data: bytes, now: float) -> bytes:
+        """As `data`: what may leave at once, bare."""
+        text = self._reader.text(data)
+        if text:
+            tokens = estimate_tokens(text)
+            self.notes.tokens += tokens
+            self._queue.append((data, tokens, now + self._shift, None))
+            self.held += len(data)
+        else:
+            self._take(self._reader.feed(data), now)
+        return self.release(now)
+
     def end(self, now: float) -> list[Action]:
         """The upstream's answer is whole; what is queued still leaves on its schedule."""
-        if not self._ended:
+        if not self.ended:
             self._take(self._reader.end(), now)
-        self._ended = True
+        self.ended = True
         self.notes.complete = not self._broke
         return self._advance(now)
 
@@ -70,7 +83,7 @@ class PacedPlayer:
     def abandon(self) -> bytes:
         """All bytes not yet sent, as they came."""
         self._over = True
-        return b"".join((*(part.raw for part, _, _ in self._queue), self._reader.rest()))
+        return b"".join((*(raw for raw, _, _, _ in self._queue), self._reader.rest()))
 
     def _take(self, parts: list[Part], now: float) -> None:
         notes, earliest = self.notes, now + self._shift
@@ -79,19 +92,18 @@ class PacedPlayer:
             notes.tokens += tokens
             if part.usage is not None:
                 notes.bill(part.usage)
-            self._queue.append((part, tokens, earliest))
+            self._queue.append((part.raw, tokens, earliest, part))
             self.held += len(part.raw)
 
-    def _advance(self, now: float) -> list[Action]:
-        """Everything that may leave by `now`; sets `next_wake`."""
+    def release(self, now: float) -> bytes:
+        """What may leave by `now`; sets `next_wake`. After the upstream's end `wake` must be asked instead."""
         self.next_wake = None
-        if self._over:
-            return []
         queue, pacing = self._queue, self._pacing
         out: list[bytes] = []
-        while queue:
-            part, tokens, earliest = queue[0]
-            due = max(earliest, pacing.due(tokens))
+        while queue and not self._over:
+            raw, tokens, due, part = queue[0]
+            if tokens and pacing.next > due:
+                due = pacing.next
             if due > now:
                 self.next_wake = due
                 break
@@ -99,20 +111,29 @@ class PacedPlayer:
             if self._waiting:
                 self.notes.did("wait", self._shift + (now - due))  # how long the upstream took is no part of it
                 self._waited()
-            pacing.left(tokens, due, now, self.notes)
+            if tokens:
+                pacing.left(tokens, due, now, self.notes)
             self._note(part, tokens, now)
-            out.append(part.raw)
-        actions: list[Action] = []
-        if out:
-            sent = out[0] if len(out) == 1 else b"".join(out)
-            self.held -= len(sent)
-            self.notes.bytes += len(sent)
-            actions.append(Send(sent))
-        if self._ended and not queue:
+            out.append(raw)
+        if not out:
+            return b""
+        sent = out[0] if len(out) == 1 else b"".join(out)
+        self.held -= len(sent)
+        self.notes.bytes += len(sent)
+        return sent
+
+    def _advance(self, now: float) -> list[Action]:
+        """Everything that may leave by `now`, and the end when nothing is left."""
+        if self._over:
+            self.next_wake = None
+            return []
+        sent = self.release(now)
+        actions: list[Action] = [Send(sent)] if sent else []
+        if self.ended and not self._queue:
             self._over = True
             if self._waiting:
                 self._waited()
-            self.notes.played.update(pacing.steps)  # every event left when it was due
+            self.notes.played.update(self._pacing.steps)  # every event left when it was due
             actions.append(Finish(End.BROKEN if self._broke else End.PROPER))
         return actions
 
@@ -120,16 +141,15 @@ class PacedPlayer:
         self._waiting = False
         self.notes.played.update(self._waits)
 
-    def _note(self, part: Part, tokens: int, now: float) -> None:
-        """An event reaches the app."""
+    def _note(self, part: Part | None, tokens: int, now: float) -> None:
+        """An event reaches the app; None: it is text and nothing else."""
         notes = self.notes
         notes.events += 1
         if tokens and notes.t_first is None:
             notes.t_first = now
-        if part.finish:
-            notes.finish = part.finish
-        if part.end:
-            notes.end_seen = True
+        if part is not None:
+            notes.finish = part.finish or notes.finish
+            notes.end_seen = notes.end_seen or part.end
 
 
 def suffices(script: Script) -> bool:

@@ -18,12 +18,12 @@ class Pacing:
         self._rate = min((step.tokens_per_second for step in self.steps), default=None)
         self._jitter = max((step.jitter for step in self.steps), default=0.0)
         self._random = Random(self.steps[0].seed if self.steps else 0)  # noqa: S311  # seeded on purpose
-        self._next = 0.0  # when the next text may leave
+        self.next = 0.0  # when the next text may leave
         self._first: tuple[float, float] | None = None  # when the first text was due, when it left
 
     def due(self, tokens: int) -> float:
         """When an event of so many tokens may leave, at the earliest; 0 for none, and where there is no pace."""
-        return self._next if tokens else 0.0
+        return self.next if tokens else 0.0
 
     def left(self, tokens: int, due: float, now: float, notes: Notes) -> None:
         """Count an event that left `now` and was `due` then."""
@@ -40,4 +40,4 @@ class Pacing:
         gap = tokens / self._rate
         if self._jitter:
             gap *= 1 + self._jitter * (2 * self._random.random() - 1)
-        self._next = due + gap
+        self.next = due + gap

@@ -61,6 +61,14 @@ class PassPlayer:
         self._size += len(data)
         return [Send(data)]
 
+    def keep(self, piece: bytes) -> bool:
+        """Take bytes that are being sent on, to be read some time; False (and nothing is done) when not now."""
+        if not self._later or self._size >= _UNREAD_AT_MOST:
+            return False
+        self._unread.append(piece)
+        self._size += len(piece)
+        return True
+
     def sent(self, pieces: list[bytes], now: float) -> None:
         """As `data` and then `observe`, for bytes that have been sent on already."""
         self._unread += pieces

@@ -14,11 +14,6 @@ from typing import Any
 type Message = dict[str, Any]
 
 
-def module(workers: int) -> str:
-    """The module to start as the proxy."""
-    return "chaosllm.adapters.proxy" + (".workers.coordinator" if workers > 1 else "")
-
-
 def say(message: Message) -> None:
     """Write one message; a supervisor that is gone is passed over, end of file on stdin tells."""
     with suppress(BrokenPipeError):

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from chaosllm.adapters.proxy import trust
 from chaosllm.adapters.proxy.workers import ports
@@ -29,6 +29,7 @@ from chaosllm.adapters.proxy.workers.forking import Worker
 from chaosllm.adapters.proxy.workers.totals import total
 from chaosllm.adapters.run_folder import EVENTS
 from chaosllm.adapters.supervisor.children import GRACE, Child
+from chaosllm.adapters.supervisor.piped import adopt
 from chaosllm.errors import ChaosError, Exit
 
 #: Seconds for workers to be ready, less than the supervisor waits for us.
@@ -115,13 +116,11 @@ class Coordinator:
             trust.forget(self._confdir)
 
     async def _adopt(self, number: int, forked: Worker, config: Message) -> None:
-        await forked.open()
         name = f"proxy worker {number} of {self._count}"
-        worker = Child(name, cast("asyncio.subprocess.Process", forked), self._log)  # it has what Child asks for
+        worker = await adopt(name, forked, config, log=self._log)
         self._workers.append(worker)
         worker.on("failure", say)
         worker.on("vitals", partial(_pass_on, number))
-        await worker.send(config)
 
     async def _watch(self, worker: Child) -> None:
         """Tell of a worker's death."""
@@ -205,13 +204,13 @@ def main() -> int:
     """Read the config, load and fork, then serve; the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    from chaosllm.adapters.proxy import __main__ as worker  # noqa: PLC0415  # here, because it loads mitmproxy
+
     try:
         config, pending = receive()
     except ValueError:
         say({"type": "error", "what": "the proxy's config is no JSON", "hint": ""})
         return Exit.COULD_NOT_RUN
-    from chaosllm.adapters.proxy import __main__ as worker  # noqa: PLC0415  # late, because it loads mitmproxy
-
     try:
         coordinator = Coordinator(config)
         coordinator.prepare(worker.main)
