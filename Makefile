@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check soak atlas docs format lock clean
+.PHONY: help install demo test check soak bench atlas docs format lock clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -31,6 +31,9 @@ check: $(INSTALLED) ## lint, format, strict types, import contracts
 
 soak: $(INSTALLED) ## the long proofs, such as 100 000 random splits of each framing
 	@CHAOSLLM_SOAK=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m soak --timeout 1800
+
+bench: $(INSTALLED) ## side by side with stock mitmproxy and nginx, into docs/performance.md; QUICK=1 takes two minutes
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 atlas: $(INSTALLED) ## every SDK against every fault, into docs/sdk-atlas.md; needs node and npm
 	@npm install --prefix tests/conformance/node --no-audit --no-fund --no-package-lock --silent

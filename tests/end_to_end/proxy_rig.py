@@ -19,8 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from chaosllm.adapters.interpreter import interpreter
-from chaosllm.adapters.proxy.workers.control import module
+from chaosllm.adapters.interpreter import interpreter, proxy_module
 
 WORDS = [f"word{n:02d} " for n in range(20)]
 TEXT = "".join(WORDS)
@@ -138,7 +137,7 @@ class ProxyChild:
             "confdir": str(folder / "ca"), "keep": False,
         } | more  # fmt: skip
         self.process = subprocess.Popen(
-            interpreter(module(more.get("workers", 1))),
+            interpreter(proxy_module(more.get("workers", 1))),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.messages = []

@@ -268,15 +268,21 @@ def test_the_command_line_holds_a_phase(tmp_path, upstream):
     ],
 )
 def test_a_wrong_command_line_is_one_sentence(tmp_path, capsys, arguments, code, says):
-    """The right exit code, no traceback, and nothing was started."""
+    """The right exit code, no traceback, and what was started meanwhile has ended."""
     (tmp_path / "s.yaml").write_text(json.dumps(scenario((None, REFUSE))))
     argv = ["chaosllm", "proxy", str(tmp_path / "s.yaml"), *arguments]
+    real = subprocess.Popen
     with (
         mock.patch.object(sys, "argv", argv),
-        mock.patch.object(subprocess, "Popen", None),
+        mock.patch.object(subprocess, "Popen", wraps=subprocess.Popen) as popen,
         pytest.raises(SystemExit) as ended,
     ):
+        started = []
+        popen.side_effect = lambda *words, **more: started.append(real(*words, **more)) or started[-1]
         main()
+    for one in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(one.pid, 0)
     errors = capsys.readouterr().err
     assert ended.value.code == code
     assert says in errors

@@ -34,7 +34,7 @@ def start(config: dict) -> subprocess.Popen:
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("how", ["eof", "stop", "SIGTERM", "SIGINT"])
 def test_child_ends_when_it_should(how):
-    """End of file on stdin, the stop command and both signals end the child with exit code 0 and nothing to read."""
+    """End of file on stdin, the stop command and both signals end the child with exit code 0 and its vital signs."""
     child = start({"host": "127.0.0.1", "port": 0, "seed": 7, "latency": {"first_token": "1ms"}})
     message = json.loads(child.stdout.readline())
     assert message["type"] == "ready"
@@ -47,7 +47,7 @@ def test_child_ends_when_it_should(how):
     else:
         child.send_signal(getattr(signal, how))
     assert child.wait(10) == 0
-    assert child.stdout.read() == b""
+    assert [json.loads(line)["type"] for line in child.stdout.read().splitlines()] == ["vitals"]
 
 
 @pytest.mark.parametrize(

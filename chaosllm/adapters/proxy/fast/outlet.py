@@ -59,6 +59,12 @@ class Http2Outlet:
         self._write = write
         self._wire = wire
         self._stream_id = stream_id
+        self.on_wait: Callable[[], None] | None = None  # told when the client's windows make data wait here
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait for the client's windows, in mitmproxy's buffer."""
+        return sum(len(one.data) for one in self._wire.stream_buffers.get(self._stream_id) or ())
 
     def send(self, data: bytes) -> None:
         """One frame, or as much as the windows allow."""
@@ -75,8 +81,10 @@ class Http2Outlet:
             self._write(size.to_bytes(3) + b"\0\0" + self._stream_id.to_bytes(4) + data)
         else:
             wire.send_data(self._stream_id, data)
-            if waiting := wire.data_to_send():
-                self._write(waiting)
+            if ready := wire.data_to_send():
+                self._write(ready)
+            if self.on_wait is not None and wire.stream_buffers.get(self._stream_id):
+                self.on_wait()
 
     def raw(self, data: bytes) -> None:
         """No bytes are framed for HTTP/2 already."""

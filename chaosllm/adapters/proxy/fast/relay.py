@@ -19,10 +19,10 @@ from typing import Any, Protocol
 from mitmproxy.proxy import events
 from OpenSSL import SSL
 
-from chaosllm.adapters.proxy.fast.brake import Brake
+from chaosllm.adapters.proxy.fast.brake import ALONE, Brake
 from chaosllm.adapters.proxy.fast.inlet import Chunks, Inlet
 from chaosllm.adapters.proxy.fast.lanes import PaceLane, PassLane
-from chaosllm.adapters.proxy.fast.outlet import flush
+from chaosllm.adapters.proxy.fast.outlet import Http2Outlet, flush
 from chaosllm.adapters.proxy.fast.route import Route
 from chaosllm.adapters.proxy.fast.ticker import Ticker
 from chaosllm.adapters.proxy.layers.dispatch import Dispatch
@@ -32,6 +32,8 @@ from chaosllm.adapters.proxy.players.paced import PacedPlayer
 from chaosllm.adapters.proxy.players.passing import PassPlayer
 
 _READ = 65535
+#: Seconds between two looks at whether a slow HTTP/2 client has caught up.
+_LOOK = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ class Relay:
     _inlet: Inlet | None = None
     _over: bool = False
     _ticking: float | None = None  # when it is called back next
+    _waiting: bool = False  # for the windows of an HTTP/2 client
+
+    def __post_init__(self) -> None:
+        if isinstance(outlet := self.route.outlet, Http2Outlet):
+            outlet.on_wait = self._wait
 
     def send(self, data: bytes) -> None:
         """Body bytes onto the client's wire."""
@@ -133,6 +140,22 @@ class Relay:
                 wire.transport.set_protocol(PassLane(wire, self, inlet, player, outlet.raw))
             elif type(player) is PacedPlayer:
                 wire.transport.set_protocol(PaceLane(wire, self, inlet, player, outlet.send))
+
+    def _wait(self) -> None:
+        """An HTTP/2 client takes no more: read no further while much waits for it. No event tells when that is over."""
+        outlet = self.route.outlet
+        if not self._waiting and isinstance(outlet, Http2Outlet) and outlet.waiting > ALONE:
+            self._waiting = True
+            self.route.wire.hold(outlet)
+            self.course.ticker.at(time.monotonic() + _LOOK, self._look)
+
+    def _look(self, now: float) -> None:
+        outlet = self.route.outlet
+        if isinstance(outlet, Http2Outlet) and not self.stream.over and outlet.waiting > ALONE // 2:
+            self.course.ticker.at(now + _LOOK, self._look)
+        else:
+            self._waiting = False
+            self.route.wire.release(outlet)
 
     def _general(self, tap: Callable[[bytes], None] | None) -> None:
         """Leave the lane."""
