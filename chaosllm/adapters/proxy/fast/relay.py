@@ -106,21 +106,19 @@ class Relay:
     def wake(self) -> None:
         """See to it that the player is woken when it wants to be."""
         player = self.stream.player
-        if self.stream.over or player is None:
-            return
-        due = player.next_wake
-        if due is not None and (self._ticking is None or due < self._ticking):
-            self._ticking = due
-            self.course.ticker.at(due, self._tick)
+        if player is not None and not self.stream.over:
+            self._call_at(player.next_wake)
 
     def later(self, player: PacedPlayer) -> None:
         """A player that paces holds something back."""
-        due = player.next_wake
+        self._call_at(player.next_wake)
+        if (brake := self.stream.brake) is not None and (brake.on or player.held > brake.most):
+            brake.press(player.held)
+
+    def _call_at(self, due: float | None) -> None:
         if due is not None and (self._ticking is None or due < self._ticking):
             self._ticking = due
             self.course.ticker.at(due, self._tick)
-        if (brake := self.stream.brake) is not None and (brake.on or player.held > brake.most):
-            brake.press(player.held)
 
     def rescue(self, error: Exception) -> None:
         """A player broke on a lane: what it held is sent, and the rest passes."""

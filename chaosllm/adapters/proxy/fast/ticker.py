@@ -50,6 +50,10 @@ class Ticker:
         now = time.monotonic()
         while self._steps and self._steps[0] * STEP <= now:
             for call in self._due.pop(heapq.heappop(self._steps)):
-                call(now)
+                try:
+                    call(now)
+                except Exception as error:  # one stream's mistake must not keep its siblings from being called
+                    told = {"message": "a stream broke when its time came", "exception": error}
+                    self._loop.call_exception_handler(told)  # where mitmproxy logs it, so that it is counted
         if self._steps:
             self._arm()
