@@ -9,6 +9,7 @@ import os
 import random
 import sys
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -37,10 +38,14 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 class _Asker(asyncio.Protocol):
-    """One kept connection that asks for JSON, one after another."""
+    """One kept connection that asks for JSON, one after another, as long as `calls` has any left.
 
-    def __init__(self, count: int, number: int, times: list[float]) -> None:
-        self._left, self._number, self._times = count, number, times
+    The connections share their calls, because with a number for each the last ones would wait for the worker that
+    the kernel gave the most of them, while the others have nothing to do.
+    """
+
+    def __init__(self, calls: Iterator[int], times: list[float]) -> None:
+        self._calls, self._times = calls, times
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: Any) -> None:
@@ -48,10 +53,13 @@ class _Asker(asyncio.Protocol):
         self._ask()
 
     def _ask(self) -> None:
-        self._left -= 1
+        if (number := next(self._calls, None)) is None:
+            self.over.set_result(None)
+            self._transport.close()
+            return
         self._got, self._need = b"", 0
         self._began = time.perf_counter()
-        self._transport.write(request(body(prompt=f"How do I pay bill {self._number}-{self._left}?")))
+        self._transport.write(request(body(prompt=f"How do I pay bill {number}?")))
 
     def data_received(self, data: bytes) -> None:
         self._got += data
@@ -64,20 +72,17 @@ class _Asker(asyncio.Protocol):
             self._need = at + 4 + int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
         if self._need and len(self._got) >= self._need:
             self._times.append(time.perf_counter() - self._began)
-            if self._left:
-                self._ask()
-            else:
-                self.over.set_result(None)
-                self._transport.close()
+            self._ask()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.over.done():
             self.over.set_exception(exc or ConnectionError("closed"))
 
 
-async def _ask(route: Route, connections: int, count: int) -> list[float]:
+async def _ask(route: Route, connections: int, numbers: range) -> list[float]:
     times: list[float] = []
-    askers = [_Asker(count // connections, number, times) for number in range(connections)]
+    calls = iter(numbers)
+    askers = [_Asker(calls, times) for _ in range(connections)]
     await asyncio.gather(*(connect(route, functools.partial(lambda asker: asker, one)) for one in askers))
     await asyncio.gather(*(one.over for one in askers))
     return times
@@ -86,10 +91,11 @@ async def _ask(route: Route, connections: int, count: int) -> list[float]:
 async def requests(route: Route, job: dict[str, Any]) -> dict[str, Any]:
     """JSON calls in a closed loop: seconds of each, calls a second, processor seconds a call."""
     connections, count = job["connections"], job["count"]
-    await _ask(route, connections, connections * 10)  # warm
+    warm = connections * 10
+    await _ask(route, connections, range(warm))
     pids = tree(job["pid"])
     before, mine, began = used(pids), time.process_time(), time.perf_counter()
-    times = await _ask(route, connections, count)
+    times = await _ask(route, connections, range(warm, warm + count))
     wall, spent = time.perf_counter() - began, used(pids) - before
     done = len(times)
     return {

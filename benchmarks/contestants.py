@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.certificates import make
 from benchmarks.connections import Route
-from benchmarks.processes import free_port, running, wait_for
+from benchmarks.processes import free_port, pin, running, wait_for
 
 BIN = Path(sys.executable).parent
 STOCK = (str(BIN / "mitmdump"), "--set", "stream_large_bodies=1")
@@ -93,6 +93,11 @@ class Ground:
         wait_for(port, process)
         wait_for(explicit, process)
         return Contestant("stock", process.pid, self._routes(port, explicit))
+
+    def spread(self, there: Contestant, cores: Collection[int]) -> None:
+        """From now on a contestant and the upstream have these cores, all of them."""
+        pin(there.pid, cores)
+        pin(self._upstream.pid, cores)
 
     def ours(self, name: str, rules: str = NO_RULE, *, core: int | None = 0, workers: int = 1) -> Contestant:
         """`chaosllm proxy` that holds these rules. Raises RuntimeError when it does not come up."""

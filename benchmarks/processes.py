@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,13 @@ def _tasks(process: int) -> list[Path]:
         return [*(PROC / str(process) / "task").iterdir()]
     except OSError:
         return []
+
+
+def pin(root: int, cores: Collection[int]) -> None:
+    """Bind a process that runs, and all that came of it, to some cores; raises OSError when it is gone."""
+    for process in tree(root):
+        for task in _tasks(process):
+            os.sched_setaffinity(int(task.name), cores)
 
 
 def free_port() -> int:
