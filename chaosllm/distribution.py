@@ -10,9 +10,7 @@ from dataclasses import dataclass, fields
 from statistics import NormalDist
 from typing import Annotated, Any, ClassVar, Protocol
 
-from pydantic import BeforeValidator, WithJsonSchema
-
-from chaosllm.units import format_duration, parse_duration
+from chaosllm.units import format_duration, parse_duration, spelt
 
 _Z95 = NormalDist().inv_cdf(0.95)
 #: A draw of exactly 0 or so near to 1 that the inverse is infinite is moved inside by this much.
@@ -183,8 +181,8 @@ def _check(name: str, numbers: dict[str, float]) -> None:
 
 type DurationDistribution = Annotated[
     Any,
-    BeforeValidator(parse_distribution),
-    WithJsonSchema(
+    *spelt(
+        parse_distribution,
         {
             "anyOf": [
                 {"type": "string", "examples": ["800ms"]},
@@ -207,6 +205,6 @@ type DurationDistribution = Annotated[
                     },
                 },
             ]
-        }
+        },
     ),
 ]

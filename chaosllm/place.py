@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
-
 from chaosllm.script import Position, Unit
-from chaosllm.units import parse_counted, parse_duration
+from chaosllm.units import parse_counted, parse_duration, spelt
 
 
 def parse_position(value: object) -> Position:
@@ -30,13 +28,12 @@ def parse_span(value: object) -> float | None:
 
 type Place = Annotated[
     Any,  # a Position; Any, because pydantic would validate it a second time
-    BeforeValidator(parse_position),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^\d+(\.\d+)?\s*(%|tokens?|events?|bytes?)$", "examples": ["50%", "20 tokens"]}
+    *spelt(
+        parse_position,
+        {"type": "string", "pattern": r"^\d+(\.\d+)?\s*(%|tokens?|events?|bytes?)$", "examples": ["50%", "20 tokens"]},
     ),
 ]
 type Span = Annotated[
     float | None,
-    BeforeValidator(parse_span),
-    WithJsonSchema({"type": "string", "examples": ["30s", "ever"]}),
+    *spelt(parse_span, {"type": "string", "examples": ["30s", "ever"]}),
 ]

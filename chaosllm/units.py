@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
-
-from pydantic import BeforeValidator, WithJsonSchema
 
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -146,11 +145,18 @@ def estimate_tokens(text: str) -> int:
     return 1 if len(text) <= TOKEN_CHARS_AT_MOST else max(1, round(len(text) / CHARS_PER_TOKEN))
 
 
-def _typed(parser: Any, pattern: str, example: str) -> Any:
-    return (
-        BeforeValidator(parser),
-        WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example]}),
-    )
+def spelt(parser: Callable[[object], object], schema: Mapping[str, object]) -> tuple[Any, ...]:
+    """What makes a type of values that `parser` reads, and that a JSON schema describes, for `Annotated`.
+
+    pydantic is loaded when a type is first looked into, because the proxy, which is handed what was read, needs none.
+    """
+    from pydantic import BeforeValidator, WithJsonSchema  # noqa: PLC0415  # as said above
+
+    return BeforeValidator(parser), WithJsonSchema(dict(schema))
+
+
+def _typed(parser: Callable[[object], object], pattern: str, example: str) -> tuple[Any, ...]:
+    return spelt(parser, {"type": "string", "pattern": pattern, "examples": [example]})
 
 
 type Duration = Annotated[float, *_typed(parse_duration, r"^(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+$", "250ms")]
