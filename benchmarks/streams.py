@@ -18,6 +18,8 @@ MANY, MANY_RATE = 500, 10  # as many as one core can be sent without being full
 BARS = {50: (0.50, 0.60, 0.90), 200: (0.30, 0.40, 0.60)}
 #: The upstream sends this much faster than the pace, so that each event is there when it is due.
 AHEAD = 0.8
+#: More rounds of the way that has the narrowest bars.
+PLAIN_MORE = 2
 NAMED = {
     "plain": "plain HTTP/1.1, reverse",
     "tls": "TLS client, reverse",
@@ -38,8 +40,9 @@ def measure(run: Run) -> list[Section]:
         "Streams: processor time of an event",
         f"OpenAI chat streams of {RATE} events/s each ({MANY_RATE}/s at {MANY} streams), one chunk an event, in a"
         f" steady window of {window:g} s after all have begun; medians of {rounds} interleaved rounds where there is a"
-        " bar (50 and 200 streams), one round elsewhere and of nginx. Each stream has a connection of its own, on"
-        " HTTP/2 five share one, because stock opens no more upstream connections for one client connection. `reverse`"
+        f" bar (50 and 200 streams; {rounds + PLAIN_MORE} in the plain way), one round elsewhere and of nginx. Each"
+        " stream has a connection of its own, on HTTP/2 five share one, because stock opens no more upstream"
+        " connections for one client connection. `reverse`"
         " has a plain upstream; stock gets the same way. Paced: a rule spaces the same events to 20 ms"
         f" ({1000 // MANY_RATE} ms at {MANY}). The proxy is pinned to one core, client and upstream to the other.",
         ("way", "streams", "stock us", "ours us", "over stock", "paced us", "over stock", "nginx us", *COMPARED),
@@ -75,7 +78,8 @@ def _cells(ways: tuple[str, ...], counts: tuple[int, ...], rounds: int) -> Itera
     """Everything to play, in order: contestants side by side within each round."""
     for way in ways:
         for count in counts:
-            for number in range(rounds if count in BARS else 1):
+            times = rounds + (PLAIN_MORE if way == "plain" else 0)
+            for number in range(times if count in BARS else 1):
                 slow = "paced many" if count == MANY else "paced"
                 yield from ((way, count, name) for name in ("stock", "ours", slow))
                 if way == "plain" and count in BARS:

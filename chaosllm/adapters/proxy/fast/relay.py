@@ -107,18 +107,15 @@ class Relay:
         """See to it that the player is woken when it wants to be."""
         player = self.stream.player
         if player is not None and not self.stream.over:
-            self._call_at(player.next_wake)
+            self.later(player)
 
-    def later(self, player: PacedPlayer) -> None:
-        """A player that paces holds something back."""
-        self._call_at(player.next_wake)
-        if (brake := self.stream.brake) is not None and (brake.on or player.held > brake.most):
-            brake.press(player.held)
-
-    def _call_at(self, due: float | None) -> None:
-        if due is not None and (self._ticking is None or due < self._ticking):
+    def later(self, player: Player) -> None:
+        """See to what a player holds back, if anything: when it goes on, and that it does not become too much."""
+        if (due := player.next_wake) is not None and (self._ticking is None or due < self._ticking):
             self._ticking = due
             self.course.ticker.at(due, self._tick)
+        if (brake := self.stream.brake) is not None and (brake.on or player.held > brake.most):
+            brake.press(player.held)
 
     def rescue(self, error: Exception) -> None:
         """A player broke on a lane: what it held is sent, and the rest passes."""
@@ -244,8 +241,6 @@ class Relay:
             return
         self.stream.observe(now)
         self.wake()
-        if self.stream.brake is not None and (player := self.stream.player) is not None:
-            self.stream.brake.press(player.held)
 
     def _act(self, actions: list[Action]) -> bool:
         """Do what a player wants done; False when that is the answer's end."""

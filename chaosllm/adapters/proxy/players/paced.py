@@ -56,6 +56,10 @@ class PacedPlayer:
             self.notes.tokens += tokens
             self._queue.append((data, tokens, now + self._shift, None))
             self.held += len(data)
+            if (due := self._pacing.next) > now:  # it waits, as nearly every text does
+                if self.next_wake is None:
+                    self.next_wake = max(due, now + self._shift)
+                return b""
         else:
             self._take(self._reader.feed(data), now)
         return self.release(now)
