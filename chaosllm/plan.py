@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -153,9 +154,9 @@ class Plan:
 
         Must be followed by one `settle`.
         """
-        self._open[call.id] = opened = _Open()
         if self._capped:
             self._store.change("active", _Active, _Active.come)
+        self._open[call.id] = opened = _Open()
         if t is None or call.operation == PREFLIGHT:
             return Decision(call, "preflight")
         phase, on = self._phase_of(call, t)
@@ -257,9 +258,10 @@ class Plan:
         self._ordinals.pop(decision.call.id, None)
         if self._capped:
             self._store.change("active", _Active, partial(_Active.go, faulted=opened.faulted))
-        for fault, name in opened.metered:
-            settle = partial(_settle, fault, decision.call, usage, t + self._buckets.ahead)
-            self._buckets.change(name, Limiter, settle)
+        with ExitStack() as every:  # what one limiter's store cannot take must not keep the others from it
+            for fault, name in opened.metered:
+                settle = partial(_settle, fault, decision.call, usage, t + self._buckets.ahead)
+                every.callback(self._buckets.change, name, Limiter, settle)
 
     def _apply(
         self, rule: Rule, context: Context, tick: Tick, opened: _Open

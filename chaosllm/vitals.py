@@ -101,8 +101,8 @@ class Vitals:
             self.cpu, self.wait = (self._from[1] - used) / (now - since), (self._from[2] - waited) / (now - since)
         self.lag = lags[len(lags) // 2]
         self._rows.append((self.cpu, self.wait, self.lag))
-        if len(self._rows) > MOST_ROWS:
-            pairs = zip(self._rows[::2], self._rows[1::2], strict=False)
+        if len(self._rows) == MOST_ROWS:  # which is even, so that no row is lost and none comes to stand too early
+            pairs = zip(self._rows[::2], self._rows[1::2], strict=True)
             self._rows = [(max(a, d), max(b, e), max(c, f)) for (a, b, c), (d, e, f) in pairs]
             self._width *= 2
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import pickle
 from base64 import b64decode, b64encode
 
+from chaosllm.errors import ChaosError
 from chaosllm.scenario import Scenario
 
 
 def pack(scenario: Scenario) -> str:
-    """The scenario as text."""
-    return b64encode(pickle.dumps(scenario)).decode()
+    """The scenario as text; raises ChaosError for one with a plugin's part that cannot be pickled."""
+    try:
+        return b64encode(pickle.dumps(scenario)).decode()
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise ChaosError(
+            f"the scenario cannot be handed to the proxy: {error}",
+            hint="a plugin's fault must be picklable: a dataclass at the top of its module is",
+        ) from error
 
 
 def unpack(text: str) -> Scenario:

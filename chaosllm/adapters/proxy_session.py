@@ -80,11 +80,15 @@ class ProxyOrder:
 
 
 class ProxySession:
-    """One `chaosllm proxy`; `ready` is told the addresses and variables."""
+    """One `chaosllm proxy`; `ready` is told the addresses and variables, `failed` once what broke in our own code."""
 
-    def __init__(self, order: ProxyOrder, ready: Callable[[Message], None], proxy: Warm) -> None:
+    def __init__(
+        self, order: ProxyOrder, ready: Callable[[Message], None], failed: Callable[[str], None], proxy: Warm
+    ) -> None:
         self.order = order
         self._ready = ready
+        self._failed = failed
+        self._told: set[str] = set()
         self._warm = proxy
         self._children: list[Child] = []
         self._stop = asyncio.Event()
@@ -129,6 +133,7 @@ class ProxySession:
         }
         proxy = await adopt("proxy", Piped(*self._warm.release()), config, log=self._warm.log)
         self._children.append(proxy)
+        proxy.on("failure", self._tell)
         await proxy.first("ready", timeout=_START)
         ready = proxy.latest["ready"]
         env = variables(ready, order.scenario, os.environ)
@@ -140,6 +145,12 @@ class ProxySession:
         with contextlib.suppress(ChaosError):
             return await proxy.ask({"do": "status"}, "status", timeout=2.0)
         return proxy.latest.get("status", {})
+
+    def _tell(self, message: Message) -> None:
+        """A fault that is not played must not look like resilience, so it is told when it happens; each kind once."""
+        if (what := str(message.get("what"))) not in self._told:
+            self._told.add(what)
+            self._failed(what)
 
     async def _wait(self, proxy: Child) -> None:
         """Until told to stop, or the last phase is over; raises ChaosError when a child dies."""

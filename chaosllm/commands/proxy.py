@@ -13,6 +13,7 @@ import click
 
 from chaosllm.commands._scenario import ScenarioFile
 from chaosllm.commands._workers import PROXY_WORKERS
+from chaosllm.errors import Exit
 
 if TYPE_CHECKING:
     from chaosllm.adapters.proxy_session import ProxyOrder
@@ -63,7 +64,7 @@ def command(
 ) -> int:
     """Break the LLM calls of any app as a scenario says; load and app are yours.
 
-    Prints the addresses and variables with which an app finds the proxy.
+    Prints the addresses and variables with which an app finds the proxy. Ends with 3 when something of our own broke.
     """
     from chaosllm.adapters.interpreter import proxy_module
     from chaosllm.adapters.warm import Warm
@@ -75,7 +76,7 @@ def command(
         )  # fmt: skip
         counts = _hold(order, proxy, as_json=as_json)
     click.echo(_summary(counts), err=True)
-    return 0
+    return Exit.COULD_NOT_RUN if counts.get("failures") else Exit.PASS
 
 
 def _order(scenario: Path, sets: tuple[str, ...], seed: int | None, **more: Any) -> ProxyOrder:
@@ -105,7 +106,10 @@ def _hold(order: ProxyOrder, proxy: Warm, *, as_json: bool) -> dict[str, Any]:
             click.echo(f"Note: {note}.")
         click.echo("Ctrl-C stops it.")
 
-    return asyncio.run(ProxySession(order, ready, proxy).run())
+    def failed(what: str) -> None:
+        click.echo(f"error: {what}; what the app met since may be ours", err=True)
+
+    return asyncio.run(ProxySession(order, ready, failed, proxy).run())
 
 
 def _pairs(upstreams: tuple[str, ...]) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """What is too large or too slow costs no memory: stalled readers, an event of 100 MB, endless and idle streams."""
 
 import asyncio
+import json
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from proxy_rig import EVENTS, eventually
@@ -178,3 +180,24 @@ def test_idle_streams_cost_nothing(bench, path):
     assert all((answer.body, answer.end) == (b"".join(EVENTS), "proper") for answer in answers)
     assert spent < 0.25 * seconds
     eventually(lambda: bench.proxies[path].status()["in_flight"] == 0)
+
+
+@both
+def test_a_stream_that_is_over_is_not_kept_for_its_connection(bench, path):
+    """Apps keep their connections open: of 200 calls on one, each with 100 KB of prompt, nothing is left."""
+    cell = bench.cell(fault="plain", way="h1")
+    ask = cell.ask(name=bench.upstream.add(Serving(tuple(EVENTS))))
+    ask = replace(ask, body=json.dumps({**json.loads(ask.body), "user": "u" * 100_000}).encode(), keep=False)
+
+    async def go():
+        client = await connect(bench.proxies[path].ready, cell.way, cell.provider, "127.0.0.1")
+        try:
+            for number in range(230):
+                if number == 30:
+                    before = bench.memory(path)
+                assert (await client.ask(ask)).end == "proper"
+            return bench.memory(path) - before
+        finally:
+            client.close()
+
+    assert bench.do(go()) < 8 * MEGABYTE

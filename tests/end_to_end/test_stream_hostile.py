@@ -65,6 +65,16 @@ WHOLESOME = {
     "garbage-after": (CHUNKED + ALL + b"0\r\n\r\n", PAUSE, b"HTTP/1.1 200 OK\r\n\r\ngarbage"),
     "garbage-with-the-end": (CHUNKED + ALL + b"0\r\n\r\ngarbage",),
     "byte-by-byte": (CHUNKED, *(ALL[at : at + 1] for at in range(len(ALL))), b"0\r\n\r\n"),
+    "sizes-alone": (
+        CHUNKED,
+        *(part for raw in EVENTS for part in (b"%x\r\n" % len(raw), PAUSE, raw + b"\r\n", PAUSE)),
+        b"0\r\n\r\n",
+    ),
+    "ends-alone": (
+        CHUNKED,
+        *(part for raw in EVENTS for part in (b"%x\r\n" % len(raw) + raw, PAUSE, b"\r\n", PAUSE)),
+        b"0\r\n\r\n",
+    ),
     "longer-than-length": (HEAD + b"content-length: %d\r\n\r\n" % len(WHOLE) + WHOLE, PAUSE, b"and more"),
     "old": (HEAD.replace(b"1.1", b"1.0") + b"\r\n" + WHOLE, "fin"),
     "close": (HEAD + b"connection: close\r\n\r\n" + WHOLE, "fin"),

@@ -23,6 +23,7 @@ class Piped:
         self.pid = pid
         self.returncode: int | None = None
         self.pipes = (to, out)
+        self._end: asyncio.Future[tuple[int, int]] | None = None
 
     async def open(self) -> None:
         """Make streams of the pipes."""
@@ -38,7 +39,9 @@ class Piped:
     async def wait(self) -> int:
         """The exit code, as `asyncio.subprocess` has it: below 0 the signal's."""
         if self.returncode is None:
-            _, status = await asyncio.to_thread(os.waitpid, self.pid, 0)
+            if self._end is None:  # once for all who wait, and past one who gives up: its end is told only once
+                self._end = asyncio.ensure_future(asyncio.to_thread(os.waitpid, self.pid, 0))
+            _, status = await asyncio.shield(self._end)
             self.returncode = os.waitstatus_to_exitcode(status)
         return self.returncode
 

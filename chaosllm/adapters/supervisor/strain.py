@@ -28,8 +28,10 @@ class Strain:
 
     def see(self, name: str, message: Message) -> None:
         """Take the newest second of a process (`Vitals.newest`); a note once when it is near a limit."""
-        cpu, wait, lag = (float(message.get(key) or 0.0) for key in ("cpu", "wait", "lag"))
-        near = near_limit(cpu + wait, lag)
+        near = ""
+        for one in message.get("workers") or [message]:  # the highest of each, added up, would be no process' own
+            cpu, wait, lag = (float(one.get(key) or 0.0) for key in ("cpu", "wait", "lag"))
+            near = near or near_limit(cpu + wait, lag)
         if near and name not in self._warned:
             self._warned.add(name)
             self.watcher.note(f"the {name} {near}: a run at its limit is INCONCLUSIVE")

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from h2.connection import ConnectionState
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 from OpenSSL import SSL
 
@@ -70,8 +71,8 @@ class Http2Outlet:
         """One frame, or as much as the windows allow."""
         wire, size = self._wire, len(data)
         stream: Any = wire.streams.get(self._stream_id)
-        if stream is None or stream.closed or not size:
-            return
+        if stream is None or stream.closed or not size or wire.state_machine.state is ConnectionState.CLOSED:
+            return  # also after a GOAWAY of a sibling's, as in mitmproxy's layers
         fits = size <= min(
             wire.outbound_flow_control_window, stream.outbound_flow_control_window, wire.max_outbound_frame_size
         )

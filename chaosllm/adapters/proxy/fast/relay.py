@@ -24,7 +24,7 @@ from chaosllm.adapters.proxy.fast.inlet import Chunks, Inlet
 from chaosllm.adapters.proxy.fast.lanes import PaceLane, PassLane
 from chaosllm.adapters.proxy.fast.outlet import Http2Outlet, flush
 from chaosllm.adapters.proxy.fast.route import Route
-from chaosllm.adapters.proxy.fast.ticker import Ticker
+from chaosllm.adapters.proxy.fast.ticker import STEP, Alarm, Ticker
 from chaosllm.adapters.proxy.layers.dispatch import Dispatch
 from chaosllm.adapters.proxy.layers.drive import Driver, Kick
 from chaosllm.adapters.proxy.players.actions import Action, End, Finish, Player, Send
@@ -83,8 +83,10 @@ class Relay:
     _over: bool = False
     _ticking: float | None = None  # when it is called back next
     _waiting: bool = False  # for the windows of an HTTP/2 client
+    _alarm: Alarm = field(init=False)
 
     def __post_init__(self) -> None:
+        self._alarm = Alarm(self._tick)
         if isinstance(outlet := self.route.outlet, Http2Outlet):
             outlet.on_wait = self._wait
 
@@ -103,6 +105,11 @@ class Relay:
         if self._inlet is not None:
             self._general(None)
 
+    def forget(self) -> None:
+        """The answer is over: nothing calls back any more, however far ahead it was due."""
+        self.stop()
+        self._alarm.call = None
+
     def wake(self) -> None:
         """See to it that the player is woken when it wants to be."""
         player = self.stream.player
@@ -113,14 +120,16 @@ class Relay:
         """See to what a player holds back, if anything: when it goes on, and that it does not become too much."""
         if (due := player.next_wake) is not None and (self._ticking is None or due < self._ticking):
             self._ticking = due
-            self.course.ticker.at(due, self._tick)
+            self.course.ticker.at(due, self._alarm)
         if (brake := self.stream.brake) is not None and (brake.on or player.held > brake.most):
             brake.press(player.held)
 
     def rescue(self, error: Exception) -> None:
-        """A player broke on a lane: what it held is sent, and the rest passes."""
-        self._general(self.plain)
-        self._act(self.stream.rescue(error))
+        """A player broke here: what it held is sent, and the rest passes."""
+        if self._inlet is not None and not self._over:
+            self._general(self.plain if self.route.tls is None else self._sealed)
+        if self._act(self.stream.rescue(error)):
+            self.wake()  # the brake lets go, too, because nothing is held any more
 
     def _switch(self) -> None:
         if self._over or self.stream.over or self._inlet is not None:
@@ -166,16 +175,21 @@ class Relay:
         try:
             taken = inlet.take(data)
             self._take(taken.body, taken.raw if inlet.chunked == self.route.outlet.chunked else None)
-        except Exception as error:  # nobody knows how much of these bytes was sent, so the answer must break
-            self.stop()
-            self.stream.broke(error)
-            self.route.wire.transport.abort()
+        except Exception as error:
+            self._fail(error)
             return
         if taken.left is not None and not self._over:
             self.stop()
             self.route.all_has_come()
             self.left = taken.left
             self.course.driver.deliver(events.Wakeup(self.back))
+
+    def _fail(self, error: Exception) -> None:
+        """Nobody knows how much of some bytes was sent, so the answer must break."""
+        self.stop()
+        self.stream.broke(error)
+        self.end = End.BROKEN
+        self.course.driver.deliver(events.Wakeup(self.ended))
 
     def _sealed(self, data: bytes) -> None:
         session: Any = self.route.tls
@@ -198,31 +212,36 @@ class Relay:
 
     def _take(self, body: list[bytes], raw: bytes | None) -> None:
         player = self.stream.player
-        if player is None or self.stream.over or not body:
+        if player is None or self.stream.over or not (body or raw):
             return
         now = time.monotonic()
         if raw is not None and type(player) is PassPlayer:
-            self.route.outlet.raw(raw)
+            self.route.outlet.raw(raw)  # which may be framing alone, where the upstream sends that by itself
             try:
-                player.sent(body, now)
+                if body:
+                    player.sent(body, now)
             except Exception as error:  # the bytes have gone; only our own record suffers
                 self.stream.broke(error)
         elif type(player) is PassPlayer:  # the pieces stay apart, as their chunks were
             for piece in body:
                 self._play(player.data, (piece,), now)
-        else:
+        elif body:
             self._play(player.data, (body[0] if len(body) == 1 else b"".join(body),), now)
 
     def _tick(self, now: float) -> None:
-        if self._ticking is not None and self._ticking > now:
+        if self._ticking is not None and self._ticking - now > STEP:  # a step may begin a hair before its moment
             return  # an earlier wish that a later one has taken the place of
         self._ticking = None
         player = self.stream.player
-        if player is not None and not self.stream.over:
+        if player is None or self.stream.over:
+            return
+        try:
             if type(player) is PacedPlayer and not player.ended:
                 self._release(player, now)
             else:
                 self._play(player.wake, (), now)
+        except Exception as error:
+            self._fail(error)
 
     def _release(self, player: PacedPlayer, now: float) -> None:
         """As `_play`, for what most streams are."""

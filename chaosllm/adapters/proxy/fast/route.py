@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from h2.connection import H2Connection
+from h2.connection import H2Connection, H2ConnectionStateMachine
 from h2.stream import H2Stream
 from h11._readers import ChunkedReader, ContentLengthReader, Http10Reader
 from mitmproxy import connection
@@ -42,7 +42,8 @@ PRIVATE_INSTANCE: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (http.HttpClient, ("child_layer",)),
     (tls.TLSLayer, ("tls",)),
     (BufferedH2Connection, ("stream_buffers",)),
-    (H2Connection, ("streams", "outbound_flow_control_window", "max_outbound_frame_size")),
+    (H2Connection, ("streams", "outbound_flow_control_window", "max_outbound_frame_size", "state_machine")),
+    (H2ConnectionStateMachine, ("state",)),
     (H2Stream, ("outbound_flow_control_window",)),
     (ChunkedReader, ("_bytes_in_chunk", "_bytes_to_discard", "_reading_trailer")),
     (ContentLengthReader, ("_remaining",)),

@@ -16,6 +16,20 @@ from collections.abc import Callable
 STEP = 0.001
 
 
+class Alarm:
+    """A call that can be taken back, so that nothing hangs on it until its time comes."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Callable[[float], None]) -> None:
+        self.call: Callable[[float], None] | None = call
+
+    def __call__(self, now: float) -> None:
+        """Call, unless it was taken back."""
+        if self.call is not None:
+            self.call(now)
+
+
 class Ticker:
     """Calls back at monotonic times, at or after them."""
 

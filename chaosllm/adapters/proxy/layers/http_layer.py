@@ -54,6 +54,8 @@ class PlayedLayer(http.HttpLayer):
         try:
             if isinstance(event, events.Wakeup) and isinstance(event.command, Kick):
                 stream = self.command_sources.get(event.command)
+                if stream is None:
+                    return  # its answer has ended meanwhile
                 if isinstance(stream, PlayedStream) and stream.relay is not None and event.command is stream.relay.back:
                     del self.command_sources[event.command]
                     self.answering = True

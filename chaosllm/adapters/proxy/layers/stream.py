@@ -227,7 +227,7 @@ class PlayedStream(http.HttpStream):
             yield from self._arm(now)
         else:
             self.relay.wake()
-        if self.brake is not None:
+        if self.brake is not None and (player := self.player) is not None:  # another, where the first broke
             self.brake.press(player.held)
 
     def broke(self, error: Exception) -> None:
@@ -328,7 +328,11 @@ class PlayedStream(http.HttpStream):
         """Nothing more is taken from the upstream, nor played."""
         self.over = True
         if self.relay is not None:
-            self.relay.stop()
+            self.relay.forget()
+            for one in self.layer.context.layers:  # all of them note who has asked to be called back
+                if isinstance(one, http.HttpLayer):
+                    one.command_sources.pop(self.relay.back, None)
+                    one.command_sources.pop(self.relay.ended, None)
         if self.brake is not None:
             self.brake.release()
 

@@ -67,8 +67,13 @@ class Coordinator:
         for path in (self._journal, *([Path(config["folder"]) / EVENTS] if config.get("folder") else [])):
             _begin(path)
         gc.freeze()  # so that what is loaded is shared and stays so (docs.python.org/3/library/gc.html#gc.freeze)
-        for _ in range(self._count):
-            self._forked.append(Worker.start(main, self._forked))
+        try:
+            for _ in range(self._count):
+                self._forked.append(Worker.start(main, self._forked))
+        except OSError as error:
+            raise ChaosError(
+                f"{self._count} workers cannot be started: {error.strerror}", hint="lower --proxy-workers"
+            ) from error
 
     async def start(self) -> Message:
         """Have the workers listen; the ready message. Raises ChaosError."""

@@ -30,6 +30,8 @@ RENEW = 10.0
 KEPT = 2 * 86_400
 #: Seconds for Redis to answer; a proxy does nothing else meanwhile.
 _PATIENCE = 1.0
+#: Seconds after a failure in which it is not asked again: else each call would hold the whole proxy up for so long.
+_REST = 5.0
 #: Sets a key when it still holds what the caller has seen ("" for nothing), else says what it holds; atomic, as all
 #: scripts of Redis are ("blocks", redis.io/docs, EVAL).
 _CHANGE = """
@@ -103,6 +105,7 @@ class RedisStore:
         self._place = place
         self._change = connect(url).register_script(_CHANGE)
         self._seen: dict[str, bytes] = {}
+        self._down_until = 0.0  # monotonic seconds
 
     def begin(self, t0: float) -> None:
         """The run began at this UNIX time; its hosts must agree on the time as well as NTP has them do."""
@@ -110,6 +113,17 @@ class RedisStore:
 
     def change[P: Piece, R](self, name: str, kind: type[P], act: Callable[[P], R]) -> R:
         """As Store says; raises an error of Redis' client when it does not answer."""
+        import redis  # noqa: PLC0415  # it is installed, else `connect` had refused
+
+        if time.monotonic() < self._down_until:
+            raise redis.ConnectionError("Redis did not answer a moment ago")
+        try:
+            return self._changed(name, kind, act)
+        except (redis.ConnectionError, redis.TimeoutError):
+            self._down_until = time.monotonic() + _REST
+            raise
+
+    def _changed[P: Piece, R](self, name: str, kind: type[P], act: Callable[[P], R]) -> R:
         key = f"chaosllm:{self._place.id}:{name}"
         before = self._seen.get(name, b"")
         while True:
