@@ -121,9 +121,8 @@ def test_warm_up_and_what_was_not_driven_do_not_count():
 
 
 def test_rows_of_two_seconds_count_as_two():
-    """As many rows may be over as of one second each: such a row says that one of its seconds was."""
-    assert failed(busy(told(width=2, cpu=[(13, 2, 0.97)]))) == {}
-    assert "in 6 of " in failed(busy(told(width=2, cpu=[(13, 3, 0.97)])))["proxy CPU"].what
+    assert failed(busy(told(width=2, cpu=[(13, 1, 0.97)]))) == {}
+    assert "in 4 of " in failed(busy(told(width=2, cpu=[(13, 2, 0.97)])))["proxy CPU"].what
 
 
 def test_a_saturated_proxy_spoils_times_and_not_counts():

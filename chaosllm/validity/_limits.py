@@ -43,8 +43,7 @@ class _Excess:
     @classmethod
     def of(cls, part: Seconds, values: Floats, limit: float, share: float = 0.0) -> _Excess:
         rows = int((values > limit).sum())
-        # A wide row says that one of its seconds was over, not that all were.
-        most = max(int(MOST_SECONDS * part.width), int(share * len(values) * part.width))
+        most = max(MOST_SECONDS, int(share * len(values) * part.width))
         return cls(part, int(rows * part.width), most, float(values.max()))
 
     @property
