@@ -18,24 +18,20 @@ from pydantic import ValidationError
 
 from chaosllm import scenario as model
 from chaosllm.errors import Level, Problem, ScenarioError, Where
-from chaosllm.language.bounds import AFTER_FAULT, check_bounds
+from chaosllm.language.asking import load_of, target_of
+from chaosllm.language.bounds import check_bounds
 from chaosllm.language.diagnosis import diagnose
-from chaosllm.language.model import OperationFile, ScenarioFile
+from chaosllm.language.model import ScenarioFile
 from chaosllm.language.overrides import apply, dump
 from chaosllm.language.roles import Sketch, infer
 from chaosllm.language.rules import check_rules
+from chaosllm.language.sense import check_sense
 from chaosllm.language.yaml_nodes import Document, Path, Problems, compose
 from chaosllm.registry import members
 from chaosllm.spelling import cut, shorten, suggest
 from chaosllm.units import format_duration
 
 type Load = Callable[[str], str]
-
-#: Due times are fixed before the run and kept in memory by two processes, 8 bytes each.
-OPERATIONS_AT_MOST = 10_000_000
-#: Longer than any soak; beyond it a duration is a typing mistake.
-LONGEST = 30 * 86400.0
-_SECRETS = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +112,7 @@ class _Reader:
         if whole is None or self.problems:
             return None
         phases = self.phases(whole, rules)
-        self.limits(whole, phases)
-        self.files(whole)
-        self.operation(whole)
-        self.recoveries(phases, objectives)
-        self.warnings(phases)
+        check_sense(self.document, self.problems, self.load, whole=whole, phases=phases, objectives=objectives)
         return None if self.problems else _build(whole, phases, objectives, stops)
 
     def shape(self) -> ScenarioFile | None:
@@ -195,110 +187,9 @@ class _Reader:
             start += phase.duration
         return phases
 
-    def limits(self, whole: ScenarioFile, phases: list[model.Phase]) -> None:
-        end = phases[-1].end
-        if end > LONGEST:
-            self.add(("phases",), f"the phases last {end / 86400:.3g} days", "expected at most 30 days")
-        elif whole.load.rate * end > OPERATIONS_AT_MOST:
-            self.add(
-                ("load", "rate"),
-                f"{whole.load.rate:g}/s over {format_duration(end)} is over {OPERATIONS_AT_MOST} operations",
-                "lower the rate, or shorten the phases",
-            )
-        if whole.limits.max_duration is not None and end > whole.limits.max_duration:
-            self.add(
-                ("limits", "max_duration"),
-                f"the phases last {format_duration(end)}, longer than {format_duration(whole.limits.max_duration)}",
-                "raise max_duration, or shorten the phases",
-            )
-        # A simulated provider costs nothing, so there the limit holds by itself.
-        if whole.limits.max_spend is not None and any(one.url != "simulator" for one in whole.upstreams):
-            self.add(
-                ("limits", "max_spend"),
-                "max_spend cannot be kept for a real upstream: this version does not add up what a run costs",
-                "leave it out; `quota` with `budget: 5 USD` refuses the calls of a phase beyond that",
-            )
-
-    def files(self, whole: ScenarioFile) -> None:
-        """Files that the scenario names, where they can be looked at."""
-        prompts = whole.load.prompts
-        if self.load is None:
-            return
-        for path, name in [
-            (("load", "prompts"), prompts),
-            *((("upstreams", at, "ca"), upstream.ca) for at, upstream in enumerate(whole.upstreams)),
-        ]:
-            if name is None:
-                continue
-            try:
-                text = self.load(name)
-            except (OSError, ValueError) as error:
-                self.add(path, f"{name} cannot be read: {reason(error)}", "a path is relative to the scenario")
-            else:
-                if not text.strip():
-                    self.add(path, f"{name} is empty", "expected one prompt a line" if path[0] == "load" else "")
-
-    def operation(self, whole: ScenarioFile) -> None:
-        """What would run, but not as its author thinks."""
-        operation = whole.target.operation
-        if operation is None:
-            return
-        base: Path = ("target", "operation")
-        if operation.json_ is not None and operation.body is not None:
-            self.add((*base, "body"), "found both `json` and `body`", "a request has one body: leave one out")
-        if whole.load.correlate == "prompt" and "{prompt}" not in _texts(operation):
-            self.add(
-                base,
-                "no `{prompt}` in json, body or path, so calls cannot be matched to operations",
-                'put "{prompt}" where the user\'s text goes, or write load: {correlate: header}',
-                Level.WARNING,
-            )
-        for name, value in operation.headers.items():
-            if name.lower() in _SECRETS and "${env:" not in value:
-                self.add(
-                    (*base, "headers", name),
-                    f"`{name}` is written out, and the scenario is copied into the run folder",
-                    "keep it out of the file: ${env:NAME}",
-                    Level.WARNING,
-                )
-
-    def recoveries(self, phases: list[model.Phase], objectives: list[model.Objective]) -> None:
-        """Objectives on recovery that name a phase in which nothing recovers."""
-        roles = {phase.name: phase.role for phase in phases}
-        for objective in objectives:
-            role = roles.get(objective.phase or "")
-            if objective.metric in AFTER_FAULT and role not in (None, model.Role.RECOVERY):
-                what = f"{objective.metric} is of a recovery phase, and `{objective.phase}` is {role}"
-                self.problems.add(objective.where or self.document.where(()), what, f"write {objective.metric} alone")
-
-    def warnings(self, phases: list[model.Phase]) -> None:
-        roles = {phase.role for phase in phases}
-        where = self.document.where_key(("phases",))
-        if model.Role.FAULT not in roles:
-            return
-        for role, lost, example in (
-            (model.Role.BASELINE, "ratios to the baseline, such as retry_amplification, and time_to_recover",
-             "add one before the fault: {name: baseline, duration: 60s}"),
-            (model.Role.RECOVERY, "time_to_recover and whether the app recovers at all",
-             "add one at the end: {name: recovery, duration: 90s}"),
-        ):  # fmt: skip
-            if role not in roles:
-                self.problems.add(where, f"no {role} phase, so these cannot be judged: {lost}", example, Level.WARNING)
-
-
-def reason(error: Exception) -> str:
-    """Why a file could not be loaded, in a few words."""
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not UTF-8"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _texts(operation: OperationFile) -> str:
-    return json.dumps(operation.json_) + (operation.body or "") + operation.path
 
 
 def _build(
@@ -307,8 +198,7 @@ def _build(
     objectives: list[model.Objective],
     stops: list[model.StopCondition],
 ) -> model.Scenario:
-    target, limits = whole.target, whole.limits
-    start = target.start
+    limits = whole.limits
     return model.Scenario(
         name=whole.name,
         phases=tuple(phases),
@@ -316,34 +206,11 @@ def _build(
         version=whole.version,
         hypothesis=whole.hypothesis,
         seed=whole.seed,
-        target=model.Target(
-            url=target.url.rstrip("/"),
-            start=model.Start(tuple(start.command), start.ready, start.env) if start else None,
-            operation=_operation(target.operation) if target.operation else None,
-            timeout=target.timeout,
-            control=tuple(target.control),
-        ),
-        load=model.Load(**whole.load.model_dump()),
+        target=target_of(whole.target),
+        load=load_of(whole.load),
         objectives=tuple(objectives),
         limits=model.Limits(tuple(limits.hosts), limits.max_duration, limits.max_active_faults, limits.max_spend),
         stop_when=tuple(stops),
         fail_on=whole.fail_on,
         tags=tuple(whole.tags),
-    )
-
-
-def _operation(found: OperationFile) -> model.Operation:
-    good, degraded = found.good, found.degraded
-    return model.Operation(
-        method=found.method,
-        path=found.path,
-        headers=found.headers,
-        json=found.json_,
-        body=found.body,
-        stream=found.stream,
-        answer=found.answer,
-        end=found.end,
-        failed=found.failed,
-        good=model.Good(good.status, good.min_chars, good.json_, good.regex, good.schema_, good.max_latency),
-        degraded=model.Degraded(degraded.header, degraded.json_, degraded.text) if degraded else None,
     )

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from chaosllm.language.model import LATER_TRIGGERS, MatchFile, WhenFile
+from chaosllm.language.match import MatchFile
+from chaosllm.language.when import LATER_TRIGGERS, WhenFile
 from chaosllm.language.yaml_nodes import Document, Path, Problems
 from chaosllm.spelling import cut, nearest, shorten, suggest
 

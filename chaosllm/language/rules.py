@@ -14,11 +14,13 @@ from chaosllm import scenario as model
 from chaosllm.call import Call
 from chaosllm.faults import Demanding, Fault, Selective
 from chaosllm.language.diagnosis import diagnose
-from chaosllm.language.model import MatchFile, RuleFile, WhenFile, check_path
+from chaosllm.language.kinds import check_path
+from chaosllm.language.match import MatchFile, can_match, could_fit, match_of
+from chaosllm.language.model import RuleFile
+from chaosllm.language.when import trigger_of
 from chaosllm.language.yaml_nodes import Document, Path, Problems
 from chaosllm.registry import UnknownMember, member, members
 from chaosllm.spelling import cut, nearest, shorten, suggest
-from chaosllm.trigger import Trigger, Window
 
 HEAD = ("fault", "when", "match", "name")  # what every rule may hold
 
@@ -74,7 +76,7 @@ class _Rule:
         if fault is None:
             return None
         where = self.document.where((*self.path, "fault"))
-        return model.Rule(head.name or self.name, fault, _trigger(head.when), _match(head.match), where)
+        return model.Rule(head.name or self.name, fault, trigger_of(head.when), match_of(head.match), where)
 
     def head(self) -> RuleFile | None:
         own = {key: value for key, value in self.data.items() if key in HEAD}
@@ -170,7 +172,7 @@ class _Rule:
             )
         if not providers:
             return  # that is said where the upstreams stand
-        reached = [name for name in providers if _can_match(head.match, name)]
+        reached = [name for name in providers if can_match(head.match, name)]
         if not reached:
             wanted = ", ".join(head.match.provider) or "this match"
             hint = (
@@ -188,7 +190,7 @@ class _Rule:
         calls = [call for some in kinds for call in some or ()]
         if None in kinds:  # a plugin that does not say
             return
-        met = [call for call in calls if _fits(match, call)]
+        met = [call for call in calls if could_fit(match, call)]
         if not met:
             endpoints = list(dict.fromkeys(call.endpoint for call in calls))
             unknown = [glob for glob in match.endpoint if not any(fnmatchcase(name, glob) for name in endpoints)]
@@ -238,29 +240,6 @@ class _Rule:
 def adapter_of(kind: type) -> TypeAdapter[Any]:
     """Reads a fault's own fields; built once for a class, because building takes milliseconds."""
     return TypeAdapter(kind)
-
-
-def _trigger(when: WhenFile) -> Trigger:
-    window = Window(when.window.from_, when.window.to) if when.window else None
-    return Trigger(when.share, when.every, when.first, when.of or "operation", window)
-
-
-def _match(found: MatchFile) -> model.Match:
-    return model.Match(
-        provider=tuple(found.provider),
-        endpoint=tuple(found.endpoint),
-        model=tuple(found.model),
-        path=tuple(found.path),
-        header=found.header,
-        prompt=found.prompt,
-        tools=found.tools,
-        stream=found.stream,
-        attempt=tuple(found.attempt),
-        operation=tuple(found.operation),
-        not_=_match(found.not_) if found.not_ else None,
-        any_=tuple(_match(one) for one in found.any_),
-        all_=tuple(_match(one) for one in found.all_),
-    )
 
 
 def _lacks(need: str, *, several: bool = False) -> str:
@@ -328,32 +307,3 @@ def _struck(calls: list[Call]) -> str:
     if calls and not any(call.stream for call in calls):
         return "it strikes whole answers alone"
     return "it strikes calls for text alone"
-
-
-def _fits(match: MatchFile, call: Call) -> bool:
-    """Whether such a call could fit, by what is known of it before any call comes."""
-    known = {"provider", "endpoint", "stream", "tools"}
-    return (
-        (not match.provider or any(fnmatchcase(call.provider, glob) for glob in match.provider))
-        and (not match.endpoint or any(fnmatchcase(call.endpoint, glob) for glob in match.endpoint))
-        and match.stream in (None, call.stream)
-        and match.tools in (None, call.tools)
-        and (not match.any_ or any(_fits(one, call) for one in match.any_))
-        and all(_fits(one, call) for one in match.all_)
-        and not (match.not_ is not None and match.not_.model_fields_set <= known and _fits(match.not_, call))
-    )
-
-
-def _can_match(match: MatchFile, provider: str) -> bool:
-    """Whether a call of this provider could fit; a `not` counts where it names nothing but providers."""
-    return (
-        (not match.provider or any(fnmatchcase(provider, glob) for glob in match.provider))
-        and (not match.any_ or any(_can_match(one, provider) for one in match.any_))
-        and all(_can_match(one, provider) for one in match.all_)
-        and not (match.not_ is not None and _all_match(match.not_, provider))
-    )
-
-
-def _all_match(match: MatchFile, provider: str) -> bool:
-    """Whether every call of this provider fits."""
-    return match.model_fields_set == {"provider"} and _can_match(match, provider)

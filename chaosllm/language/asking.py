@@ -1,0 +1,122 @@
+"""`target` and `load`: the app under test, what its users ask, and how many of them come, as it is written."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from chaosllm import scenario as model
+from chaosllm.language.kinds import (
+    FileName,
+    JsonPath,
+    Model,
+    Positive,
+    PositiveRate,
+    Regex,
+    Route,
+    Text,
+    check_http_url,
+    check_json_schema,
+    check_method,
+)
+
+
+class GoodFile(Model):
+    """What makes an answer good; all that are given must hold."""
+
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+    min_chars: Annotated[int, Field(ge=0)] = 1
+    json_: Annotated[bool, Field(alias="json", description="the text must be JSON")] = False
+    regex: Regex | None = None
+    schema_: Annotated[
+        Annotated[dict[str, Any], AfterValidator(check_json_schema)] | None,
+        Field(alias="schema", description="a JSON Schema that the text must satisfy"),
+    ] = None
+    max_latency: Positive | None = None
+
+
+class DegradedFile(Model):
+    """How the app declares a fallback answer; any that is given and found."""
+
+    header: str | None = None
+    json_: Annotated[JsonPath | None, Field(alias="json", description="a JSONPath that finds something true")] = None
+    text: Regex | None = None
+
+
+class OperationFile(Model):
+    """What one user asks of the app; `{prompt}` is replaced in json, body and path."""
+
+    method: Annotated[str, AfterValidator(check_method)] = "POST"
+    path: Route = "/"
+    headers: Annotated[dict[str, Text], Field(description="values may hold ${env:NAME}")] = {}
+    json_: Annotated[Any, Field(alias="json", description="the body, as YAML")] = None
+    body: str | None = None
+    stream: Literal["none", "sse"] = "none"
+    answer: Annotated[JsonPath | None, Field(description="where the text is; without it the whole body")] = None
+    end: Annotated[str | None, Field(description="sse: what ends a whole answer")] = None
+    failed: Annotated[dict[str, str], Field(description="sse: what says that the answer failed")] = {}
+    good: Annotated[GoodFile, Field(default_factory=GoodFile)]
+    degraded: DegradedFile | None = None
+
+
+class StartFile(Model):
+    """How to start the app behind the proxy."""
+
+    command: Annotated[list[str], Field(min_length=1)]
+    ready: Route | None = None
+    env: dict[str, Text] = {}
+
+
+class TargetFile(Model):
+    """The app under test."""
+
+    url: Annotated[str, AfterValidator(check_http_url)] = "http://127.0.0.1:8000"
+    start: StartFile | None = None
+    operation: OperationFile | None = None
+    timeout: Annotated[Positive, Field(description="the user's deadline; past it the operation is a hang")] = 30.0
+    control: Annotated[list[Route], Field(description="routes that need no LLM")] = []
+
+
+class LoadFile(Model):
+    """Open-loop load."""
+
+    rate: PositiveRate = 5.0
+    arrivals: Literal["constant", "poisson"] = "poisson"
+    prompts: Annotated[FileName | None, Field(description="a text file, one prompt a line")] = None
+    max_in_flight: Annotated[int, Field(ge=1, le=100_000)] = 500
+    correlate: Literal["prompt", "header", "none"] = "prompt"
+
+
+def target_of(found: TargetFile) -> model.Target:
+    """The target that is meant."""
+    start = found.start
+    return model.Target(
+        url=found.url.rstrip("/"),
+        start=model.Start(tuple(start.command), start.ready, start.env) if start else None,
+        operation=_operation(found.operation) if found.operation else None,
+        timeout=found.timeout,
+        control=tuple(found.control),
+    )
+
+
+def load_of(found: LoadFile) -> model.Load:
+    """The load that is meant."""
+    return model.Load(**found.model_dump())
+
+
+def _operation(found: OperationFile) -> model.Operation:
+    good, degraded = found.good, found.degraded
+    return model.Operation(
+        method=found.method,
+        path=found.path,
+        headers=found.headers,
+        json=found.json_,
+        body=found.body,
+        stream=found.stream,
+        answer=found.answer,
+        end=found.end,
+        failed=found.failed,
+        good=model.Good(good.status, good.min_chars, good.json_, good.regex, good.schema_, good.max_latency),
+        degraded=model.Degraded(degraded.header, degraded.json_, degraded.text) if degraded else None,
+    )

@@ -1,0 +1,164 @@
+"""Kinds of values that a scenario may hold: each is checked by itself, and says what would work."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from chaosllm.spelling import shorten
+from chaosllm.units import Duration, Rate
+
+REGEX_AT_MOST = 1000  # characters; keeps compiling cheap whoever wrote it
+_ENV = re.compile(r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}")
+
+
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError("found 0, expected more than 0")
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", value):
+        raise ValueError(f"found {shorten(value)}, expected letters, digits, - _ and ., such as rate-limit-storm")
+    return value
+
+
+def _phase_name(value: str) -> str:
+    # because objectives write success_rate(storm) and --set writes phases.storm.duration
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,79}", value) or value == "last":
+        raise ValueError(f"found {shorten(value)}, expected a word of letters, digits, `-` and `_`, such as storm")
+    return value
+
+
+def _regex(value: str) -> str:
+    if len(value) > REGEX_AT_MOST:
+        raise ValueError(f"found {len(value)} characters, expected a regular expression of at most {REGEX_AT_MOST}")
+    try:
+        re.compile(value)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"found {shorten(value)}, which is no regular expression: {error}") from None
+    return value
+
+
+def _json_path(value: str) -> str:
+    import jsonpath_rfc9535 as jsonpath  # noqa: PLC0415  # 40 ms that only a scenario with a JSONPath pays
+
+    try:
+        jsonpath.compile(value)
+    except (jsonpath.JSONPathError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"found {shorten(value)}, expected a JSONPath such as $.answer ({reason})") from None
+    return value
+
+
+def check_json_schema(value: dict[str, Any]) -> dict[str, Any]:
+    """A JSON Schema."""
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415  # slow to import, rarely needed
+
+    try:
+        Draft202012Validator.check_schema(value)
+    except SchemaError as error:
+        raise ValueError(f"this is no JSON Schema: {error.message}") from None
+    return value
+
+
+def check_http_url(value: str) -> str:
+    """An http or https URL without credentials."""
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        sound = False
+    if not sound or re.search(r"[\s\x00-\x1f]", value):
+        raise ValueError(f"found {shorten(value)}, expected a URL such as http://127.0.0.1:8000")
+    if "@" in urlsplit(value).netloc:
+        raise ValueError("found a user name in the URL, expected it without: credentials do not belong in a scenario")
+    return value
+
+
+def check_origin(value: str) -> str:
+    """An origin, or the word simulator."""
+    if value == "simulator":
+        return value
+    if "://" not in value:
+        hint = f"https://{value}" if re.fullmatch(r"[\w.:-]+", value) and "." in value else "simulator"
+        raise ValueError(f'found {shorten(value)}, expected "simulator" or an origin: did you mean {hint}?')
+    parts = urlsplit(check_http_url(value))
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        origin = f"{parts.scheme}://{parts.netloc}"
+        raise ValueError(f"found {shorten(value)}, expected the origin only (the client's path is kept): {origin}")
+    return value.rstrip("/")
+
+
+def _route(value: str) -> str:
+    if not value.startswith("/") or re.search(r"[\s\x00-\x1f]", value):
+        raise ValueError(f"found {shorten(value)}, expected a path that begins with /, such as /healthz")
+    return value
+
+
+def check_method(value: str) -> str:
+    """An HTTP method in capitals."""
+    if not re.fullmatch(r"[A-Z]{1,20}", value):
+        raise ValueError(f"found {shorten(value)}, expected an HTTP method in capitals, such as POST")
+    return value
+
+
+def _environment(value: str) -> str:
+    if "${" in _ENV.sub("", value):
+        raise ValueError("found `${` that is no variable, expected ${env:NAME}")
+    if re.search(r"[\r\n\x00]", value):
+        raise ValueError("found a line break, expected one line")
+    return value
+
+
+def check_path(value: str) -> str:
+    """A path that stays in the scenario's folder."""
+    parts = re.split(r"[/\\]", value)
+    if not value or "\x00" in value or parts[0] in ("", "~") or ":" in parts[0] or ".." in parts:
+        raise ValueError(
+            f"found {shorten(value)}, expected a path relative to the scenario that stays in its folder, "
+            "such as prompts/support.txt"
+        )
+    return value
+
+
+def _expression(value: object) -> object:
+    if isinstance(value, dict | list):
+        raise ValueError(  # noqa: TRY004  # pydantic collects a ValueError; a TypeError would pass through
+            f"found {shorten(value)}, because YAML cut the expression at a colon, comma or brace: "
+            'quote it, such as "success_rate(storm) >= 95%"'
+        )
+    return value
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
+def _one_or_more(item: dict[str, str]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [item, {"type": "array", "items": item}]})
+
+
+type Name = Annotated[str, AfterValidator(_name)]
+type PhaseName = Annotated[str, AfterValidator(_phase_name)]
+type Positive = Annotated[Duration, AfterValidator(_positive)]
+type PositiveRate = Annotated[Rate, AfterValidator(_positive)]
+type Regex = Annotated[str, AfterValidator(_regex)]
+type JsonPath = Annotated[str, AfterValidator(_json_path)]
+type Route = Annotated[str, AfterValidator(_route)]
+type FileName = Annotated[str, AfterValidator(check_path)]
+type Text = Annotated[str, AfterValidator(_environment)]
+type Expression = Annotated[str, BeforeValidator(_expression), WithJsonSchema({"type": "string"})]
+type Globs = Annotated[list[str], BeforeValidator(_listed), _one_or_more({"type": "string"})]
+type Numbers = Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_listed), _one_or_more({"type": "integer"})]
+type RoleName = Literal["warmup", "baseline", "fault", "recovery"]
+
+
+class Model(BaseModel):
+    """Strict: no unknown key, and no value that has to be guessed at."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_by_name=True, validate_by_alias=True)

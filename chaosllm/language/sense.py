@@ -1,0 +1,150 @@
+"""What is well formed and yet cannot be run, or not as its author thinks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chaosllm import scenario as model
+from chaosllm.errors import Level
+from chaosllm.language.asking import OperationFile
+from chaosllm.language.bounds import AFTER_FAULT
+from chaosllm.language.model import ScenarioFile
+from chaosllm.language.yaml_nodes import Document, Path, Problems
+from chaosllm.units import format_duration
+
+#: Due times are fixed before the run and kept in memory by two processes, 8 bytes each.
+OPERATIONS_AT_MOST = 10_000_000
+#: Longer than any soak; beyond it a duration is a typing mistake.
+LONGEST = 30 * 86400.0
+_SECRETS = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie")
+
+
+def check_sense(
+    document: Document,
+    problems: Problems,
+    load: Callable[[str], str] | None,
+    *,
+    whole: ScenarioFile,
+    phases: list[model.Phase],
+    objectives: list[model.Objective],
+) -> None:
+    """Note what of a well-formed scenario cannot be meant."""
+    checks = _Sense(document, problems, load)
+    checks.limits(whole, phases)
+    checks.files(whole)
+    checks.operation(whole)
+    checks.recoveries(phases, objectives)
+    checks.warnings(phases)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sense:
+    document: Document
+    problems: Problems
+    load: Callable[[str], str] | None
+
+    def add(self, path: Path, what: str, hint: str | Callable[[], str] = "", level: Level = Level.ERROR) -> None:
+        self.problems.add(self.document.where(path), what, hint, level)
+
+    def limits(self, whole: ScenarioFile, phases: list[model.Phase]) -> None:
+        end = phases[-1].end
+        if end > LONGEST:
+            self.add(("phases",), f"the phases last {end / 86400:.3g} days", "expected at most 30 days")
+        elif whole.load.rate * end > OPERATIONS_AT_MOST:
+            self.add(
+                ("load", "rate"),
+                f"{whole.load.rate:g}/s over {format_duration(end)} is over {OPERATIONS_AT_MOST} operations",
+                "lower the rate, or shorten the phases",
+            )
+        if whole.limits.max_duration is not None and end > whole.limits.max_duration:
+            self.add(
+                ("limits", "max_duration"),
+                f"the phases last {format_duration(end)}, longer than {format_duration(whole.limits.max_duration)}",
+                "raise max_duration, or shorten the phases",
+            )
+        # A simulated provider costs nothing, so there the limit holds by itself.
+        if whole.limits.max_spend is not None and any(one.url != "simulator" for one in whole.upstreams):
+            self.add(
+                ("limits", "max_spend"),
+                "max_spend cannot be kept for a real upstream: this version does not add up what a run costs",
+                "leave it out; `quota` with `budget: 5 USD` refuses the calls of a phase beyond that",
+            )
+
+    def files(self, whole: ScenarioFile) -> None:
+        """Files that the scenario names, where they can be looked at."""
+        prompts = whole.load.prompts
+        if self.load is None:
+            return
+        for path, name in [
+            (("load", "prompts"), prompts),
+            *((("upstreams", at, "ca"), upstream.ca) for at, upstream in enumerate(whole.upstreams)),
+        ]:
+            if name is None:
+                continue
+            try:
+                text = self.load(name)
+            except (OSError, ValueError) as error:
+                self.add(path, f"{name} cannot be read: {reason(error)}", "a path is relative to the scenario")
+            else:
+                if not text.strip():
+                    self.add(path, f"{name} is empty", "expected one prompt a line" if path[0] == "load" else "")
+
+    def operation(self, whole: ScenarioFile) -> None:
+        """What would run, but not as its author thinks."""
+        operation = whole.target.operation
+        if operation is None:
+            return
+        base: Path = ("target", "operation")
+        if operation.json_ is not None and operation.body is not None:
+            self.add((*base, "body"), "found both `json` and `body`", "a request has one body: leave one out")
+        if whole.load.correlate == "prompt" and "{prompt}" not in _texts(operation):
+            self.add(
+                base,
+                "no `{prompt}` in json, body or path, so calls cannot be matched to operations",
+                'put "{prompt}" where the user\'s text goes, or write load: {correlate: header}',
+                Level.WARNING,
+            )
+        for name, value in operation.headers.items():
+            if name.lower() in _SECRETS and "${env:" not in value:
+                self.add(
+                    (*base, "headers", name),
+                    f"`{name}` is written out, and the scenario is copied into the run folder",
+                    "keep it out of the file: ${env:NAME}",
+                    Level.WARNING,
+                )
+
+    def recoveries(self, phases: list[model.Phase], objectives: list[model.Objective]) -> None:
+        """Objectives on recovery that name a phase in which nothing recovers."""
+        roles = {phase.name: phase.role for phase in phases}
+        for objective in objectives:
+            role = roles.get(objective.phase or "")
+            if objective.metric in AFTER_FAULT and role not in (None, model.Role.RECOVERY):
+                what = f"{objective.metric} is of a recovery phase, and `{objective.phase}` is {role}"
+                self.problems.add(objective.where or self.document.where(()), what, f"write {objective.metric} alone")
+
+    def warnings(self, phases: list[model.Phase]) -> None:
+        roles = {phase.role for phase in phases}
+        where = self.document.where_key(("phases",))
+        if model.Role.FAULT not in roles:
+            return
+        for role, lost, example in (
+            (model.Role.BASELINE, "ratios to the baseline, such as retry_amplification, and time_to_recover",
+             "add one before the fault: {name: baseline, duration: 60s}"),
+            (model.Role.RECOVERY, "time_to_recover and whether the app recovers at all",
+             "add one at the end: {name: recovery, duration: 90s}"),
+        ):  # fmt: skip
+            if role not in roles:
+                self.problems.add(where, f"no {role} phase, so these cannot be judged: {lost}", example, Level.WARNING)
+
+
+def reason(error: Exception) -> str:
+    """Why a file could not be loaded, in a few words."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _texts(operation: OperationFile) -> str:
+    return json.dumps(operation.json_) + (operation.body or "") + operation.path
