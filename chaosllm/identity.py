@@ -125,7 +125,7 @@ class Census:
             index=index,
             attempt=attempt,
             fingerprint=fingerprint,
-            key_hash=self._hash("\0".join(_keys(request)).encode()),
+            key_hash=self._hash("\0".join(keys(request)).encode()),
         )
         return enrolled, ordinal
 
@@ -144,7 +144,7 @@ class Census:
         return hashlib.blake2b(data, key=self._key, digest_size=8).hexdigest()
 
 
-def _keys(request: Request) -> Iterator[str]:
+def keys(request: Request) -> Iterator[str]:
     """The API key, wherever it may stand: in a header, or in the query (Gemini's `?key=`)."""
     yield from (_key_in(request.header(name) or "") for name in _KEY_HEADERS)
     yield from _KEY_IN_QUERY.findall(request.path)

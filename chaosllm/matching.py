@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from fnmatch import fnmatchcase
 
 from chaosllm.call import Call, Request
+from chaosllm.identity import keys
 from chaosllm.providers import Provider
-from chaosllm.scenario import Match
+from chaosllm.scenario import Match, Range
 
 
 def matches(match: Match, call: Call, request: Request, provider: Provider) -> bool:
@@ -18,6 +20,8 @@ def matches(match: Match, call: Call, request: Request, provider: Provider) -> b
         and _fits(match.model, call.model)
         and _fits(match.path, call.path)
         and all(fnmatchcase(request.header(name.lower()) or "", glob) for name, glob in match.header.items())
+        and (match.prompt_tokens is None or _within(match.prompt_tokens, call.prompt_tokens))
+        and (not match.key or _opens_with(match.key, request))
         and (match.tools is None or match.tools == call.tools)
         and (match.stream is None or match.stream == call.stream)
         and (not match.attempt or call.attempt in match.attempt)
@@ -31,3 +35,13 @@ def matches(match: Match, call: Call, request: Request, provider: Provider) -> b
 
 def _fits(globs: tuple[str, ...], value: str) -> bool:
     return not globs or any(fnmatchcase(value, glob) for glob in globs)
+
+
+def _within(size: Range, number: int) -> bool:
+    return size.from_ <= number and (size.to is None or number <= size.to)
+
+
+def _opens_with(wanted: tuple[str, ...], request: Request) -> bool:
+    """Whether a key of the request, without the scheme before it, has one of these hashes."""
+    found = [hashlib.sha256(key.rpartition(" ")[2].encode()).hexdigest() for key in keys(request) if key]
+    return any(digest.startswith(beginning) for digest in found for beginning in wanted)

@@ -26,12 +26,33 @@ def parse_span(value: object) -> float | None:
         raise ValueError(f"{error}, or ever") from None
 
 
+_PLACE_SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "pattern": r"^\d+(\.\d+)?\s*(%|tokens?|events?|bytes?)$",
+    "examples": ["50%", "20 tokens"],
+}
 type Place = Annotated[
     Any,  # a Position; Any, because pydantic would validate it a second time
-    *spelt(
-        parse_position,
-        {"type": "string", "pattern": r"^\d+(\.\d+)?\s*(%|tokens?|events?|bytes?)$", "examples": ["50%", "20 tokens"]},
-    ),
+    *spelt(parse_position, _PLACE_SCHEMA),
+]
+
+
+def parse_places(value: object) -> tuple[Position, ...]:
+    """Positions of one unit in rising order, from one of them or from a list."""
+    listed = value if isinstance(value, list | tuple) else [value]
+    if not listed:
+        raise ValueError("found no place, expected one such as 50%, or several such as [20%, 80%]")
+    places = sorted((parse_position(one) for one in listed), key=lambda place: place.value)
+    if len({place.unit for place in places}) > 1:
+        raise ValueError("found places in different units, expected one unit, such as [20%, 50%, 80%]")
+    if len({place.value for place in places}) < len(places):
+        raise ValueError("found the same place twice")
+    return tuple(places)
+
+
+type Places = Annotated[
+    Any,  # a tuple of Position
+    *spelt(parse_places, {"anyOf": [_PLACE_SCHEMA, {"type": "array", "items": _PLACE_SCHEMA, "minItems": 1}]}),
 ]
 type Span = Annotated[
     float | None,

@@ -105,6 +105,14 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """Whole numbers from `from_` to `to`, both included; None: no end."""
+
+    from_: int = 0
+    to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """Which calls a rule may touch; each list holds globs of which one must fit, empty = any."""
 
@@ -114,6 +122,8 @@ class Match:
     path: tuple[str, ...] = ()
     header: dict[str, str] = field(default_factory=dict)
     prompt: str | None = None  # regular expression
+    prompt_tokens: Range | None = None  # by the estimate of `units.estimate_tokens`
+    key: tuple[str, ...] = ()  # of the API key: how its SHA-256 begins, in hexadecimal
     tools: bool | None = None
     stream: bool | None = None
     attempt: tuple[int, ...] = ()

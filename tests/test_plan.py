@@ -1,6 +1,7 @@
 """The plan: the same seed breaks the same calls, and every limit is kept and counted."""
 
 import dataclasses
+import hashlib
 import random
 
 import pytest
@@ -16,7 +17,7 @@ from chaosllm.identity import PREFLIGHT, Census
 from chaosllm.plan import GRACE, Plan
 from chaosllm.providers import Usage
 from chaosllm.reference import reference, traceparent
-from chaosllm.scenario import Limits, Load, Match, Phase, Role, Rule, Scenario, Upstream
+from chaosllm.scenario import Limits, Load, Match, Phase, Range, Role, Rule, Scenario, Upstream
 from chaosllm.script import Place, Reply, Wait
 from chaosllm.trigger import Trigger
 
@@ -204,6 +205,30 @@ def test_matching():
     assert call(prompted, 150, t=15.0, prompt="a refund", stream=True).script != ()
     assert call(prompted, 151, t=15.0, prompt="a refund").applied == ()
     assert call(prompted, 152, t=15.0, prompt="hello", stream=True).applied == ()
+
+
+def test_matching_by_the_length_of_the_prompt():
+    """Both ends of the range belong to it."""
+    size = plan_of().identify(ask("hello")).prompt_tokens
+    cases = {Range(size, size): True, Range(size + 1): False, Range(to=size - 1): False, Range(): True}
+    for tokens, struck in cases.items():
+        plan = plan_of((Error(status=500), Trigger(), Match(prompt_tokens=tokens)))
+        assert bool(call(plan, 150, t=15.0).script) is struck, tokens
+
+
+def test_matching_by_the_hash_of_the_key():
+    """The same key is told wherever it stands, with or without a scheme; another is not, nor is none."""
+    digest = hashlib.sha256(b"sk-blue").hexdigest()
+    plan = plan_of((Error(status=500), Trigger(), Match(key=(digest[:12],))), correlate="none")
+    for header, struck in (
+        (("authorization", "Bearer sk-blue"), True),
+        (("x-api-key", "sk-blue"), True),
+        (("api-key", "sk-blue"), True),
+        (("authorization", "Bearer sk-red"), False),
+        (("x-other", "sk-blue"), False),
+    ):
+        assert bool(call(plan, None, t=15.0, headers=[header]).script) is struck, header
+    assert not call(plan, None, t=15.0).script
 
 
 def test_unknown_traffic_is_no_call():

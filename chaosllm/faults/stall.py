@@ -9,18 +9,21 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field
 
 from chaosllm.faults import Context
-from chaosllm.place import Place, Span
+from chaosllm.place import Places, Span
 from chaosllm.script import Position, Script, Stall, Unit
 
 
 @dataclass(frozen=True)
 class StallFault:
-    """Bytes stop in the middle of an answer for a while, or for ever; the connection stays open."""
+    """Bytes stop in the middle of an answer for a while, or for ever, once or at several places.
+
+    The connection stays open.
+    """
 
     name: ClassVar[str] = "stall"
     summary: ClassVar[str] = "bytes stop in the middle of an answer, the connection stays open"
     about: ClassVar[Mapping[str, str]] = {
-        "at": "where bytes stop",
+        "at": "where bytes stop: one place, or several such as [20%, 50%, 80%]",
         "for": "how long they stop, or `ever`",
     }
     example: ClassVar[str] = "{fault: stall, at: 20 tokens, for: 30s}"
@@ -29,12 +32,12 @@ class StallFault:
         extra="forbid", validate_by_name=True, validate_by_alias=True
     )
 
-    at: Place = field(default=Position(0.5, Unit.SHARE))
+    at: Places = field(default=(Position(0.5, Unit.SHARE),))
     for_: Annotated[Span, Field(alias="for")] = 30.0
 
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; a stall needs none
-        """One stall."""
-        return (Stall(self.at, self.for_),)
+        """One stall for each place."""
+        return tuple(Stall(place, self.for_) for place in self.at)
 
 
 MEMBER = StallFault

@@ -68,10 +68,12 @@ HOVER: dict[str, dict[str, str]] = {
         "stream": "whether the call asks for a stream",
         "attempt": "0 is the first attempt",
         "operation": "numbers of operations",
+        "key": 'one API key of several, such as sha256:1a2b3c4d: printf %s "$KEY" | sha256sum',
         "not": "must not fit",
         "any": "one of them must fit",
         "all": "all of them must fit",
     },
+    "Range": {"from": "at least so many", "to": "at most so many"},
     "rate_limit_Buckets": {
         "rpm": "requests a minute",
         "tpm": "tokens a minute, input and output together",

@@ -135,6 +135,18 @@ def _expression(value: object) -> object:
     return value
 
 
+def _key_hash(value: str) -> str:
+    # An API key is a secret, so a scenario names it by a hash; 8 digits tell any two keys of a team apart.
+    found = re.fullmatch(r"sha256:([0-9a-f]{8,64})", value.lower())
+    if found is None:
+        shown = shorten(value) if value.lower().startswith("sha256") else "something else"  # it may be the key itself
+        raise ValueError(
+            f"found {shown}, expected the key's SHA-256, at least 8 digits of it, such as sha256:1a2b3c4d: "
+            'printf %s "$OPENAI_API_KEY" | sha256sum'
+        )
+    return found[1]
+
+
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
 
@@ -154,6 +166,9 @@ type FileName = Annotated[str, AfterValidator(check_path)]
 type Text = Annotated[str, AfterValidator(_environment)]
 type Expression = Annotated[str, BeforeValidator(_expression), WithJsonSchema({"type": "string"})]
 type Globs = Annotated[list[str], BeforeValidator(_listed), _one_or_more({"type": "string"})]
+type KeyHashes = Annotated[
+    list[Annotated[str, AfterValidator(_key_hash)]], BeforeValidator(_listed), _one_or_more({"type": "string"})
+]
 type Numbers = Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_listed), _one_or_more({"type": "integer"})]
 type RoleName = Literal["warmup", "baseline", "fault", "recovery"]
 

@@ -9,7 +9,14 @@ from pydantic import Field
 
 from chaosllm import scenario as model
 from chaosllm.call import Call
-from chaosllm.language.kinds import Globs, Model, Numbers, Regex
+from chaosllm.language.kinds import Globs, KeyHashes, Model, Numbers, Regex
+
+
+class RangeFile(Model):
+    """Whole numbers, both ends included; either may be left out."""
+
+    from_: Annotated[int, Field(alias="from", ge=0)] = 0
+    to: Annotated[int | None, Field(ge=0)] = None
 
 
 class MatchFile(Model):
@@ -21,6 +28,8 @@ class MatchFile(Model):
     path: Globs = []
     header: Annotated[dict[str, str], Field(description="name: glob")] = {}
     prompt: Annotated[Regex | None, Field(description="a regular expression")] = None
+    prompt_tokens: Annotated[RangeFile | None, Field(description="how long the prompt is, by estimate")] = None
+    key: Annotated[KeyHashes, Field(description="the API key, by its SHA-256")] = []
     tools: bool | None = None
     stream: bool | None = None
     attempt: Numbers = []
@@ -39,6 +48,8 @@ def match_of(found: MatchFile) -> model.Match:
         path=tuple(found.path),
         header=found.header,
         prompt=found.prompt,
+        prompt_tokens=model.Range(found.prompt_tokens.from_, found.prompt_tokens.to) if found.prompt_tokens else None,
+        key=tuple(found.key),
         tools=found.tools,
         stream=found.stream,
         attempt=tuple(found.attempt),

@@ -166,6 +166,10 @@ class _Rule:
             self.add(("when", "of"), "found `of` without `first`", "write when: {first: 2, of: phase}, or leave it out")
         if when.window is not None and when.window.from_ >= when.window.to:
             self.add(("when", "window"), "found a window that ends before it begins", "`from` must be below `to`")
+        if (size := head.match.prompt_tokens) is not None and size.to is not None and size.to < size.from_:
+            self.add(
+                ("match", "prompt_tokens"), "found a range that ends before it begins", "`from` must be below `to`"
+            )
         if getattr(fault, "at_accept", False) and set(self.data.get("match") or {}) - {"provider"}:
             self.add(
                 ("match",), "found a match on a rule that strikes at accept", "nothing but the provider is known then"

@@ -111,6 +111,8 @@ def test_what_breaks_an_answer():
     assert script("truncate", shape="tool", at="20 tokens") == (Cut(Position(20, Unit.TOKENS), Shape.TOOL),)
     assert script("stall", at="3 events", **{"for": "ever"}) == (Stall(Position(3, Unit.EVENTS), None),)
     assert script("stall") == (Stall(Position(0.5, Unit.SHARE), 30.0),)
+    often = [Stall(Position(share, Unit.SHARE), 2.0) for share in (0.2, 0.5, 0.8)]
+    assert script("stall", at=["50%", "20%", "80%"], **{"for": "2s"}) == tuple(often)
     assert script("hang") == (Hang(None),)
     assert script("hang", **{"for": "2s"}) == (Hang(2.0),)
     assert script("reset") == (Reset(Place.REQUEST),)

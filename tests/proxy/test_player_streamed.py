@@ -56,6 +56,17 @@ def test_stall_holds_at_its_place_and_then_lets_everything_go():
     assert wire.player.notes.done["stall"] == pytest.approx(2.0)
 
 
+def test_several_stalls_hold_each_at_its_place():
+    """A fifth, a half, four fifths of the text: three silences, all the bytes."""
+    steps = [Stall(Position(share, Unit.SHARE), 2.0) for share in (0.2, 0.5, 0.8)]
+    wire = Wire(*steps).feed(*ANSWER).finish()
+    assert wire.bytes == b"".join(ANSWER)
+    sent = {t: b"".join(data for at, data in wire.sent if at == t) for t in wire.times}
+    assert sorted(sent) == pytest.approx([0.0, 2.0, 4.0, 6.0])
+    assert wire.player.notes.played == set(steps)
+    assert wire.player.notes.done["stall"] == pytest.approx(6.0)
+
+
 def test_a_stall_for_ever_never_ends():
     """After a stall for ever nothing is sent, no wake-up is asked for, and the step counts as played."""
     step = Stall(Position(3, Unit.TOKENS), None)
