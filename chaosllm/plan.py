@@ -13,10 +13,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any, Self
 
 from chaosllm.arrivals import due_times
 from chaosllm.call import Call, Request
@@ -28,76 +27,13 @@ from chaosllm.providers import Provider, Usage
 from chaosllm.scenario import Phase, Rule, Scenario
 from chaosllm.script import Applied, Decision, Door, Hang, Position, Reply, Reset, Script, Step, Wait
 from chaosllm.store import Memory, Store, Tally
+from chaosllm.tallies import Active, Connections, Held
 from chaosllm.trigger import Tick, draw
 
 #: Seconds after a phase's end in which the first call of an operation due in it is still its own:
 #: an app asks its provider some milliseconds after it was asked, and at a phase's border chance by
 #: identity must not become chance by arrival.
 GRACE = 1.0
-
-
-@dataclass(slots=True)
-class _Open:
-    """What a call in flight holds, to be given back when it ends."""
-
-    metered: list[tuple[Metered, str]] = field(default_factory=list)  # and the names of their limiters
-    faulted: bool = False
-
-
-@dataclass(slots=True)
-class _Active:
-    """Calls in flight, and those of them that are faulted."""
-
-    calls: int = 0
-    faulted: int = 0
-
-    def come(self) -> None:
-        """A call came."""
-        self.calls += 1
-
-    def fault(self, share: float) -> bool:
-        """Count one more of them as faulted; False when that would be more than `share` of them."""
-        if self.faulted + 1 > share * self.calls:
-            return False
-        self.faulted += 1
-        return True
-
-    def go(self, *, faulted: bool) -> None:
-        """A call ended."""
-        self.calls -= 1
-        self.faulted -= faulted
-
-    def pack(self) -> object:
-        """As Piece says."""
-        return [self.calls, self.faulted]
-
-    @classmethod
-    def unpack(cls, packed: Any) -> Self:
-        """As Piece says."""
-        return cls(*packed)
-
-
-@dataclass(slots=True)
-class _Connections:
-    """Connections struck or spared, and the number of the first of each phase."""
-
-    count: int = 0
-    first: dict[str, int] = field(default_factory=dict)
-
-    def next(self, phase: str) -> tuple[int, int]:
-        """(number of the next one in the run, in its phase)."""
-        number = self.count
-        self.count += 1
-        return number, number - self.first.setdefault(phase, number)
-
-    def pack(self) -> object:
-        """As Piece says."""
-        return [self.count, self.first]
-
-    @classmethod
-    def unpack(cls, packed: Any) -> Self:
-        """As Piece says."""
-        return cls(*packed)
 
 
 class Plan:
@@ -129,7 +65,7 @@ class Plan:
         self._due = due_times(scenario.load.rate, scenario.load.arrivals, scenario.seed, scenario.duration)
         self._first_due = {phase.name: bisect_left(self._due, phase.start) for phase in scenario.phases}
         self._ordinals: dict[str, int] = {}
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, Held] = {}
         # Looked up once, because asking a protocol takes longer than all else about a rule.
         rules = [rule for phase in scenario.phases for rule in phase.rules]
         self._at_accept = frozenset(rule.name for rule in rules if _at_accept(rule))
@@ -155,8 +91,8 @@ class Plan:
         Must be followed by one `settle`.
         """
         if self._capped:
-            self._store.change("active", _Active, _Active.come)
-        self._open[call.id] = opened = _Open()
+            self._store.change("active", Active, Active.come)
+        self._open[call.id] = opened = Held()
         if t is None or call.operation == PREFLIGHT:
             return Decision(call, "preflight")
         phase, on = self._phase_of(call, t)
@@ -200,7 +136,7 @@ class Plan:
         if on is None or not struck or t is None:
             return None
         if number is None:
-            number, n = self._store.change("connections", _Connections, partial(_Connections.next, phase=on[0].name))
+            number, n = self._store.change("connections", Connections, partial(Connections.next, phase=on[0].name))
         else:
             n = number
         name = f"{'port-' + provider if door is Door.PORT else 'connection'}-{number}"
@@ -257,14 +193,14 @@ class Plan:
             return
         self._ordinals.pop(decision.call.id, None)
         if self._capped:
-            self._store.change("active", _Active, partial(_Active.go, faulted=opened.faulted))
+            self._store.change("active", Active, partial(Active.go, faulted=opened.faulted))
         with ExitStack() as every:  # what one limiter's store cannot take must not keep the others from it
             for fault, name in opened.metered:
                 settle = partial(_settle, fault, decision.call, usage, t + self._buckets.ahead)
                 every.callback(self._buckets.change, name, Limiter, settle)
 
     def _apply(
-        self, rule: Rule, context: Context, tick: Tick, opened: _Open
+        self, rule: Rule, context: Context, tick: Tick, opened: Held
     ) -> tuple[Applied, tuple[tuple[str, str | None], ...]]:
         """What a rule does to a call, and what the headers of a good answer say of its limits."""
         fault = rule.fault
@@ -282,7 +218,7 @@ class Plan:
         if not opened.faulted:
             # The share of calls in flight that are faulted, this one included, stays within the limit.
             share = self.scenario.limits.max_active_faults
-            if self._capped and not self._store.change("active", _Active, partial(_Active.fault, share=share)):
+            if self._capped and not self._store.change("active", Active, partial(Active.fault, share=share)):
                 return Applied(rule.name, fault.name, planned=True, fired=False, why="max_active_faults"), ()
             opened.faulted = True
         return Applied(rule.name, fault.name, planned=True, fired=True, steps=steps), ()

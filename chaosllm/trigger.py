@@ -59,15 +59,19 @@ class Trigger:
     of: Literal["operation", "phase"] = "operation"
     window: Window | None = None
 
+    def chance(self, tick: Tick) -> float:
+        """The share of draws with which the rule fires on this call; 0 where a count or a clock says no."""
+        if self.window is not None and not self.window.from_ <= tick.t < self.window.to:
+            return 0.0
+        if self.every is not None and (tick.n + 1) % self.every:
+            return 0.0
+        if self.first is not None and (tick.ordinal if self.of == "operation" else tick.n) >= self.first:
+            return 0.0
+        return 1.0 if self.share is None else self.share
+
     def fires(self, tick: Tick) -> bool:
         """Whether the rule fires on this call."""
-        if self.window is not None and not self.window.from_ <= tick.t < self.window.to:
-            return False
-        if self.every is not None and (tick.n + 1) % self.every:
-            return False
-        if self.first is not None and (tick.ordinal if self.of == "operation" else tick.n) >= self.first:
-            return False
-        return self.share is None or tick.u < self.share
+        return tick.u < self.chance(tick)
 
     @property
     def expected_share(self) -> float | None:

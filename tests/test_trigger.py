@@ -48,6 +48,13 @@ def test_conditions_are_joined():
     assert not both.fires(tick(n=1, u=0.9))
 
 
+def test_chance_is_what_the_draw_is_held_against():
+    """A share is its own chance; what a count or a clock forbids has none, and all else is sure."""
+    both = Trigger(share=0.3, first=1, window=Window(5, 20))
+    assert [both.chance(tick(t=t, ordinal=k)) for t, k in ((4, 0), (5, 0), (5, 1))] == [0.0, 0.3, 0.0]
+    assert Trigger(every=2).chance(tick(n=1)) == 1.0
+
+
 def test_the_draw_depends_on_its_arguments_alone():
     """The same arguments give the same number, other ones another."""
     assert draw(7, "storm.0", "op:17:0", 1) == draw(7, "storm.0", "op:17:0", 1)
