@@ -85,7 +85,7 @@ def read(
 
 def drive_problems(reading: Reading) -> list[Problem]:
     """What a verb that drives load needs beyond a valid scenario."""
-    if reading.scenario is None or reading.scenario.target.operation is not None:
+    if reading.scenario is None or reading.scenario.target.operations:
         return []
     hint = 'such as operation: {path: /chat, json: {message: "{prompt}"}, answer: $.answer}'
     return [Problem(reading.target, "`target.operation` is missing, and load cannot be driven without it", hint)]

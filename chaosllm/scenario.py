@@ -44,11 +44,18 @@ class Degraded:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What one user asks of the app. `{prompt}` in `json`, `body` and `path` is replaced."""
+    """What one user asks of the app.
 
+    `{prompt}` or another column of the rows, and `${env:NAME}`, are replaced in `json`, `body`, `path`, `headers`
+    and `cookies`. `weight` is how often it is asked beside the others; `name` is "" where it is the only one.
+    """
+
+    name: str = ""
+    weight: float = 1.0
     method: str = "POST"
     path: str = "/"
-    headers: dict[str, str] = field(default_factory=dict)  # may hold ${env:NAME}
+    headers: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
     json: Any = None
     body: str | None = None
     stream: Literal["none", "sse"] = "none"
@@ -74,7 +81,7 @@ class Target:
 
     url: str = "http://127.0.0.1:8000"
     start: Start | None = None
-    operation: Operation | None = None
+    operations: tuple[Operation, ...] = ()
     timeout: float = 30.0
     control: tuple[str, ...] = ()
 

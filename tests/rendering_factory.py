@@ -26,7 +26,7 @@ def scenario(name: str = "rate-limit-storm", phase: str = "storm", **fields: Any
             Phase("recovery", 15, Role.RECOVERY, start=55),
         ),
         upstreams=(Upstream("openai", "simulator"),),
-        target=Target(operation=Operation(path="/chat"), timeout=10),
+        target=Target(operations=(Operation(path="/chat"),), timeout=10),
         **fields,
     )
 

@@ -32,7 +32,7 @@ def test_example_means_what_it_says():
         "critical",
         220,
     )
-    operation = scenario.target.operation
+    (operation,) = scenario.target.operations
     assert operation.headers == {"authorization": "${env:APP_TOKEN}"}
     assert (operation.method, operation.path, operation.json) == ("POST", "/chat", {"message": "{prompt}"})
     assert (operation.answer, operation.end, operation.failed) == ("$.answer", "[DONE]", {"event": "error"})
@@ -79,7 +79,7 @@ def test_smallest_scenario_has_defaults():
     """version, name, upstreams and phases are enough."""
     scenario = read(SMALL).unwrap()
     assert (scenario.load.rate, scenario.load.arrivals, scenario.load.correlate) == (5.0, "poisson", "prompt")
-    assert (scenario.target.operation, scenario.limits.max_active_faults, scenario.seed) == (None, 1.0, 0)
+    assert (scenario.target.operations, scenario.limits.max_active_faults, scenario.seed) == ((), 1.0, 0)
 
 
 def test_match_and_triggers():
@@ -122,7 +122,7 @@ def test_calm_scenario_warns_of_nothing():
 def test_operation_is_needed_to_drive_load_only():
     """A scenario without an operation is sound, and refused by verbs that drive load."""
     reading = read(SMALL + "target:\n  timeout: 5s\n")
-    assert reading.unwrap().target.operation is None
+    assert reading.unwrap().target.operations == ()
     (problem,) = drive_problems(reading)
     assert (problem.where.line, problem.where.column) == (13, 1)
     assert "target.operation" in problem.what

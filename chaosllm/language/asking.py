@@ -8,9 +8,11 @@ from pydantic import AfterValidator, Field
 
 from chaosllm import scenario as model
 from chaosllm.language.kinds import (
+    CookieName,
     FileName,
     JsonPath,
     Model,
+    PhaseName,
     Positive,
     PositiveRate,
     Regex,
@@ -45,11 +47,12 @@ class DegradedFile(Model):
 
 
 class OperationFile(Model):
-    """What one user asks of the app; `{prompt}` is replaced in json, body and path."""
+    """What one user asks of the app; `{prompt}` is replaced in json, body, path and headers."""
 
     method: Annotated[str, AfterValidator(check_method)] = "POST"
     path: Route = "/"
     headers: Annotated[dict[str, Text], Field(description="values may hold ${env:NAME}")] = {}
+    cookies: Annotated[dict[CookieName, Text], Field(description="values may hold ${env:NAME}")] = {}
     json_: Annotated[Any, Field(alias="json", description="the body, as YAML")] = None
     body: str | None = None
     stream: Literal["none", "sse"] = "none"
@@ -58,6 +61,13 @@ class OperationFile(Model):
     failed: Annotated[dict[str, str], Field(description="sse: what says that the answer failed")] = {}
     good: Annotated[GoodFile, Field(default_factory=GoodFile)]
     degraded: DegradedFile | None = None
+
+
+class AskedFile(OperationFile):
+    """One of several things that users ask of the app."""
+
+    name: PhaseName
+    weight: Annotated[float, Field(gt=0, le=1_000_000, description="how often, beside the others")] = 1.0
 
 
 class StartFile(Model):
@@ -74,6 +84,9 @@ class TargetFile(Model):
     url: Annotated[str, AfterValidator(check_http_url)] = "http://127.0.0.1:8000"
     start: StartFile | None = None
     operation: OperationFile | None = None
+    operations: Annotated[
+        list[AskedFile] | None, Field(min_length=1, max_length=100, description="several, each with a name")
+    ] = None
     timeout: Annotated[Positive, Field(description="the user's deadline; past it the operation is a hang")] = 30.0
     control: Annotated[list[Route], Field(description="routes that need no LLM")] = []
 
@@ -94,7 +107,7 @@ def target_of(found: TargetFile) -> model.Target:
     return model.Target(
         url=found.url.rstrip("/"),
         start=model.Start(tuple(start.command), start.ready, start.env) if start else None,
-        operation=_operation(found.operation) if found.operation else None,
+        operations=_operations(found),
         timeout=found.timeout,
         control=tuple(found.control),
     )
@@ -105,12 +118,21 @@ def load_of(found: LoadFile) -> model.Load:
     return model.Load(**found.model_dump())
 
 
-def _operation(found: OperationFile) -> model.Operation:
+def _operations(found: TargetFile) -> tuple[model.Operation, ...]:
+    if found.operations is not None:
+        return tuple(_operation(one, one.name, one.weight) for one in found.operations)
+    return (_operation(found.operation),) if found.operation else ()
+
+
+def _operation(found: OperationFile, name: str = "", weight: float = 1.0) -> model.Operation:
     good, degraded = found.good, found.degraded
     return model.Operation(
+        name=name,
+        weight=weight,
         method=found.method,
         path=found.path,
         headers=found.headers,
+        cookies=found.cookies,
         json=found.json_,
         body=found.body,
         stream=found.stream,

@@ -22,7 +22,7 @@ HOVER: dict[str, dict[str, str]] = {
     "Target": {
         "url": "where the app listens",
         "start": "how to start the app; without it, it runs already, or `run ... -- COMMAND` starts it",
-        "operation": "one request that a user makes of the app; needed wherever load is driven",
+        "operation": "one request that a user makes of the app; it, or `operations`, is needed wherever load is driven",
     },
     "Start": {
         "command": "words, such as [python, -m, myapp]; no shell is between",
@@ -92,6 +92,8 @@ HOVER: dict[str, dict[str, str]] = {
         "max_spend": "such as 5 USD",
     },
 }
+
+HOVER["Asked"] = HOVER["Operation"] | {"name": "such as chat; `match` and the report name it"}
 
 #: What every rule may hold beside its fault's own fields.
 RULE = {

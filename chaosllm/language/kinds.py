@@ -115,6 +115,12 @@ def _environment(value: str) -> str:
     return value
 
 
+def _cookie_name(value: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}", value):  # a token of RFC 6265, section 4.1.1
+        raise ValueError(f"found {shorten(value)}, expected a cookie's name, such as session")
+    return value
+
+
 def check_path(value: str) -> str:
     """A path that stays in the scenario's folder."""
     parts = re.split(r"[/\\]", value)
@@ -163,6 +169,7 @@ type Regex = Annotated[str, AfterValidator(_regex)]
 type JsonPath = Annotated[str, AfterValidator(_json_path)]
 type Route = Annotated[str, AfterValidator(_route)]
 type FileName = Annotated[str, AfterValidator(check_path)]
+type CookieName = Annotated[str, AfterValidator(_cookie_name)]
 type Text = Annotated[str, AfterValidator(_environment)]
 type Expression = Annotated[str, BeforeValidator(_expression), WithJsonSchema({"type": "string"})]
 type Globs = Annotated[list[str], BeforeValidator(_listed), _one_or_more({"type": "string"})]

@@ -34,7 +34,7 @@ def check_sense(
     checks = _Sense(document, problems, load)
     checks.limits(whole, phases)
     checks.files(whole)
-    checks.operation(whole)
+    checks.operations(whole)
     checks.recoveries(phases, objectives)
     checks.warnings(phases)
 
@@ -91,12 +91,30 @@ class _Sense:
                 if not text.strip():
                     self.add(path, f"{name} is empty", "expected one prompt a line" if path[0] == "load" else "")
 
-    def operation(self, whole: ScenarioFile) -> None:
+    def operations(self, whole: ScenarioFile) -> None:
+        """What users ask: once each, and so that its calls are known again."""
+        target = whole.target
+        if target.operation is not None:
+            self.operation(whole, target.operation, ("target", "operation"))
+        if target.operation is not None and target.operations is not None:
+            self.add(
+                ("target", "operations"),
+                "found both `operation` and `operations`",
+                "give the one a name and put it into the list",
+            )
+        first: dict[str, int] = {}
+        for at, operation in enumerate(target.operations or ()):
+            self.operation(whole, operation, ("target", "operations", at))
+            if (before := first.setdefault(operation.name, at)) != at:
+                line = self.document.where(("target", "operations", before, "name")).line
+                self.add(
+                    ("target", "operations", at, "name"),
+                    f"there are two operations `{operation.name}`",
+                    f"the first is on line {line}",
+                )
+
+    def operation(self, whole: ScenarioFile, operation: OperationFile, base: Path) -> None:
         """What would run, but not as its author thinks."""
-        operation = whole.target.operation
-        if operation is None:
-            return
-        base: Path = ("target", "operation")
         if operation.json_ is not None and operation.body is not None:
             self.add((*base, "body"), "found both `json` and `body`", "a request has one body: leave one out")
         if whole.load.correlate == "prompt" and "{prompt}" not in _texts(operation):

@@ -16,6 +16,7 @@ from chaosllm.adapters.driver.dispatcher import Dispatcher, OperationFailed, qua
 from chaosllm.adapters.driver.judge import Judge
 from chaosllm.adapters.driver.outgoing import Outgoing
 from chaosllm.record import Outcome, Sample
+from chaosllm.rows import prompts
 from chaosllm.scenario import Load, Operation, Phase, Role, Scenario, Target, Upstream
 
 pytestmark = pytest.mark.alone
@@ -32,20 +33,28 @@ class Kept:
 
 
 def dispatcher(
-    url: str, path: str, *, rate: float = 50.0, seconds: float = 1.0, timeout: float = 5.0, cap: int = 500, **more: Any
+    url: str,
+    path: str,
+    *,
+    rate: float = 50.0,
+    seconds: float = 1.0,
+    timeout: float = 5.0,
+    cap: int = 500,
+    message: str = "{prompt}",
+    **more: Any,
 ) -> tuple[Dispatcher, Kept]:
-    operation = Operation(path=path, json={"message": "{prompt}"}, answer="$.answer")
+    operation = Operation(path=path, json={"message": message}, answer="$.answer")
     scenario = Scenario(
         name="load",
         phases=(Phase("baseline", seconds, Role.BASELINE),),
         upstreams=(Upstream("openai", "simulator"),),
-        target=Target(url=url, operation=operation, timeout=timeout),
+        target=Target(url=url, operations=(operation,), timeout=timeout),
         load=Load(rate=rate, arrivals="constant", max_in_flight=cap),
     )
-    outgoing = Outgoing(operation, scenario.load, url=url, seed=0, prompts=("Hello",), environ={})
+    outgoing = Outgoing(scenario, url=url, rows=prompts(("Hello",)), environ={})
     kept = Kept()
-    given: dict[str, Any] = {"client": Client(url), "judge": Judge(operation, ()), "samples": kept} | more
-    return Dispatcher(scenario, operation, outgoing=outgoing, **given), kept
+    given: dict[str, Any] = {"client": Client(url), "judges": [Judge(operation, ())], "samples": kept} | more
+    return Dispatcher(scenario, outgoing=outgoing, **given), kept
 
 
 def test_two_hundred_a_second(app: str) -> None:
@@ -113,7 +122,7 @@ def test_an_operation_in_flight_at_the_stop_has_no_sample(app: str) -> None:
 def test_preflight_says_what_came_of_one_operation(app: str, path: str, expected: dict[str, Any]) -> None:
     """One operation before the load tells whether the answer is found, and records nothing."""
     load, kept = dispatcher(app, path)
-    preflight = load.preflight()
+    preflight = load.preflight(0)
     assert expected.items() <= preflight.items()
     assert (kept.samples, load.counts.sent) == ([], 0)
 
@@ -138,7 +147,7 @@ def test_our_own_failure_is_told_once(app: str) -> None:
             raise RuntimeError
 
     told: list[str] = []
-    load, kept = dispatcher(app, "/chat", judge=Broken(Operation(), ()), failed=told.append)
+    load, kept = dispatcher(app, "/chat", judges=[Broken(Operation(), ())], failed=told.append)
     load.run(monotonic())
     assert told == ["RuntimeError while operation 0 was driven"]
     assert (load.counts.sent, kept.samples) == (50, [])
@@ -148,8 +157,7 @@ def test_a_request_that_cannot_be_matched_is_warned_of(app: str) -> None:
     """A request with no place for the prompt carries no reference, and the author is told."""
     load, _ = dispatcher(app, "/chat")
     assert load.warnings == []
-    operation = Operation(json={"message": "hello"})
-    load._outgoing = Outgoing(operation, Load(), url=app, seed=0, prompts=("Hello",), environ={})
+    load, _ = dispatcher(app, "/chat", message="hello")
     assert "{prompt}" in load.warnings[0]
 
 

@@ -7,20 +7,33 @@ from typing import Any
 
 import pytest
 
-from chaosllm.adapters.driver.outgoing import Outgoing, read_prompts
+from chaosllm.adapters.driver.outgoing import Outgoing
 from chaosllm.adapters.driver.prompts import PROMPTS
 from chaosllm.errors import ChaosError
 from chaosllm.reference import operation_of, operation_of_trace
-from chaosllm.scenario import Load, Operation
+from chaosllm.rows import Rows, prompts
+from chaosllm.scenario import Load, Operation, Phase, Role, Scenario, Target
 
 HARD = 'Say "hi" to {prompt}\\ and\nÄ'
 
 
 def outgoing(
-    operation: Operation, *, correlate: Any = "prompt", url: str = "http://127.0.0.1:8000", **more: Any
+    *operations: Operation,
+    correlate: Any = "prompt",
+    url: str = "http://127.0.0.1:8000",
+    rows: Rows | None = None,
+    environ: dict[str, str] | None = None,
+    seed: int = 7,
 ) -> Outgoing:
-    given: dict[str, Any] = {"prompts": (HARD,), "environ": {}, "seed": 7} | more
-    return Outgoing(operation, Load(correlate=correlate), url=url, **given)
+    scenario = Scenario(
+        "s",
+        phases=(Phase("baseline", 10.0, Role.BASELINE),),
+        upstreams=(),
+        seed=seed,
+        target=Target(operations=operations),
+        load=Load(correlate=correlate),
+    )
+    return Outgoing(scenario, url=url, rows=rows or prompts((HARD,)), environ=environ or {})
 
 
 CHAT = Operation(path="/chat", json={"messages": [{"content": "{prompt}"}], "n": 1})
@@ -38,7 +51,7 @@ def test_the_reference_comes_back_from_the_prompt() -> None:
 
 def test_the_same_seed_asks_the_same() -> None:
     """Prompts are drawn by seed and index, so that a repeated run sends the same bytes."""
-    one, same, other = (outgoing(CHAT, prompts=PROMPTS, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (outgoing(CHAT, rows=prompts(PROMPTS), seed=seed) for seed in (1, 1, 2))
     asks = [maker.ask(number).body for maker in (one, same, other) for number in range(20)]
     assert asks[:20] == asks[20:40] != asks[40:]
 
@@ -96,13 +109,33 @@ def test_a_bad_variable_is_named_and_not_shown(environ: dict[str, str]) -> None:
     assert "s3cr" not in caught.value.what + caught.value.hint
 
 
-def test_prompts_of_a_file() -> None:
-    """A prompt file is one prompt a line; an empty one is refused."""
-    assert read_prompts("one\n\n  two \r\n", "p.txt") == ("one", "two")
-    with pytest.raises(ChaosError, match=r"p\.txt holds no prompt"):
-        read_prompts("\n\n", "p.txt")
-
-
 def test_the_built_in_prompts_differ() -> None:
     """There are forty built-in prompts, each once."""
     assert len(PROMPTS) == len(set(PROMPTS)) == 40
+
+
+def test_each_operation_is_asked_in_its_turn() -> None:
+    """Of several operations each has its own request, by the mix of the seed, and any can be asked out of turn."""
+    search = Operation(name="search", method="GET", path="/find?q={prompt}")
+    both = outgoing(Operation(name="chat", path="/chat", json={"m": "{prompt}"}), search)
+    asks = [both.ask(index) for index in range(50)]
+    assert {ask.method for ask in asks} == {"POST", "GET"}
+    assert [ask.method == "GET" for ask in asks] == [both.place(index) == 1 for index in range(50)]
+    assert (both.ask(0, 1).method, both.ask(0, 0).method) == ("GET", "POST")
+
+
+def test_cookies_and_the_query_of_the_url() -> None:
+    """Cookies are one header, a query of the app's URL goes with every request, both with their variables."""
+    operation = Operation(path="/chat?a=1", cookies={"session": "${env:TOKEN}", "lang": "en"}, json={"m": "{prompt}"})
+    ask = outgoing(operation, url="http://host/base?key=${env:KEY}", environ={"TOKEN": "s3cret", "KEY": "a b"}).ask(0)
+    assert dict(ask.headers)["cookie"] == "session=s3cret; lang=en"
+    assert ask.target == "/base/chat?a=1&key=a%20b"
+
+
+def test_a_text_that_is_no_place_stays() -> None:
+    """Braces, `${...}` and quotes of the author's own come through as they stand, whatever fills the places."""
+    given = {"a{b}": ['${x} {other} "{prompt}"', {"{prompt}": "{prompt}"}, 1.5, None, True]}
+    rows = prompts(('say "{prompt}" ${env:TOKEN}',))
+    (sent,) = (outgoing(Operation(json=given), correlate="none", rows=rows, environ={"TOKEN": "x"}).ask(0).body,)
+    said = rows.rows[0]["prompt"]
+    assert json.loads(sent) == {"a{b}": [f'${{x}} {{other}} "{said}"', {said: said}, 1.5, None, True]}

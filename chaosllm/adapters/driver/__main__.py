@@ -98,7 +98,7 @@ class Session:
                 case "start" if self._t0 is None and isinstance(command.get("t0"), int | float):
                     self._start(float(command["t0"]))
                 case "preflight":
-                    gevent.spawn(self._preflight)
+                    gevent.spawn(self._preflight, int(command.get("place", 0)))
                 case "status":
                     self._progress()
                 case "stop":
@@ -117,9 +117,9 @@ class Session:
         self._dispatcher.stop()
         self._over.set()
 
-    def _preflight(self) -> None:
+    def _preflight(self, place: int) -> None:
         try:
-            say("preflight", **self._dispatcher.preflight())
+            say("preflight", **self._dispatcher.preflight(place))
         except Exception as error:  # ours: the supervisor waits for this answer and must get one
             say("preflight", outcome="error", status=0, error=f"{type(error).__name__} in the driver itself",
                 answer_found=False, json_keys=[], seconds=0.0)  # fmt: skip

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -28,7 +28,7 @@ from chaosllm.adapters.driver.samples import Samples
 from chaosllm.arrivals import due_times
 from chaosllm.identity import PREFLIGHT
 from chaosllm.record import Outcome, Sample
-from chaosllm.scenario import Operation, Scenario
+from chaosllm.scenario import Scenario
 
 #: Seconds of the newest operations that a progress message sums up.
 _RECENT = 10.0
@@ -56,23 +56,24 @@ class Dispatcher:
     def __init__(
         self,
         scenario: Scenario,
-        operation: Operation,
         *,
         outgoing: Outgoing,
         client: Client,
-        judge: Judge,
+        judges: Sequence[Judge],
         key: bytes = b"",
         samples: Samples | None = None,
         failed: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`failed` is told, once per kind, of errors in our own code."""
+        """`judges`: one for each of the target's operations.
+
+        `failed` is told, once per kind, of errors in our own code.
+        """
         self.counts = Counts()
         self.fire: Callable[..., Any] | None = None  # Locust's request event
         self._scenario = scenario
-        self._operation = operation
         self._outgoing = outgoing
         self._client = client
-        self._judge = judge
+        self._judges = judges
         self._key = key
         self._samples = samples
         self._failed = failed
@@ -87,7 +88,7 @@ class Dispatcher:
         """What will work, but not as its author may think."""
         if self._scenario.load.correlate == "prompt" and not self._outgoing.carries_prompt:
             return [
-                "target.operation has no {prompt}, so calls cannot be matched to operations;"
+                "a target.operation has no {prompt}, so its calls cannot be matched to operations;"
                 " put it into json, body or path, or set load.correlate to header"
             ]
         return []
@@ -125,10 +126,10 @@ class Dispatcher:
         if self._samples is not None:
             self._samples.flush()
 
-    def preflight(self) -> dict[str, Any]:
-        """One operation that no rule touches, outside the load: what came of it, for people."""
+    def preflight(self, place: int) -> dict[str, Any]:
+        """One of the target's operations, which no rule touches, outside the load: what came of it, for people."""
         began = monotonic()
-        exchange = self._exchange(PREFLIGHT, began)
+        exchange = self._exchange(PREFLIGHT, place, began)
         sample, judgement = exchange.result(PREFLIGHT, 0.0, began, began, self._key)
         return {
             "outcome": str(sample.outcome),
@@ -174,14 +175,14 @@ class Dispatcher:
 
     def _operate(self, index: int, due: float, t0: float) -> None:
         began = monotonic()
-        t_sent = began - t0
+        t_sent, place = began - t0, self._outgoing.place(index)
         self.counts.lags.append(t_sent - due)
         self._recent_lags.append((t_sent, t_sent - due))
         try:
-            exchange = self._exchange(index, began)
+            exchange = self._exchange(index, place, began)
             sample, _ = exchange.result(index, due, began, t0, self._key)
             self._keep(sample)
-            self._tell_locust(sample, exchange.size)
+            self._tell_locust(sample, place, exchange.size)
         except Exception as error:  # ours: it is reported, and makes the run INCONCLUSIVE
             what = f"{type(error).__name__} while operation {index} was driven"
             if type(error).__name__ not in self._failures:  # once per kind: 10 000 lines help nobody
@@ -189,12 +190,12 @@ class Dispatcher:
                 self._failed(what)
         self.counts.ended += 1  # not when stop() ended it
 
-    def _exchange(self, index: int, began: float) -> Exchange:
-        exchange = Exchange(self._judge)
+    def _exchange(self, index: int, place: int, began: float) -> Exchange:
+        exchange = Exchange(self._judges[place])
         deadline = gevent.Timeout(self._scenario.target.timeout - (monotonic() - began))
         deadline.start()
         try:
-            self._client.exchange(self._outgoing.ask(index), exchange.started, exchange.piece)
+            self._client.exchange(self._outgoing.ask(index, place), exchange.started, exchange.piece)
             exchange.ended(monotonic())
         except ExchangeError as error:
             exchange.ended(monotonic(), str(error))
@@ -213,13 +214,14 @@ class Dispatcher:
         if self._samples is not None:
             self._samples.add(sample)
 
-    def _tell_locust(self, sample: Sample, size: int) -> None:
+    def _tell_locust(self, sample: Sample, place: int, size: int) -> None:
         if self.fire is None or sample.t_end is None:
             return
+        operation = self._judges[place].operation
         well = sample.outcome in (Outcome.GOOD, Outcome.DEGRADED)
         self.fire(
-            request_type=self._operation.method.upper(),
-            name=self._operation.path,
+            request_type=operation.method.upper(),
+            name=operation.name or operation.path,
             response_time=(sample.t_end - sample.t_due) * 1000.0,
             response_length=size,
             exception=None if well else OperationFailed(f"{sample.outcome}: {sample.error}".removesuffix(": ")),

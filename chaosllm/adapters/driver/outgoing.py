@@ -1,22 +1,23 @@
-"""What a user sends: the operation's request with its prompt and its reference; reads no file and no clock."""
+"""What a user sends: the operation's request with its row and its reference; reads no file and no clock."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from chaosllm.errors import Blame, ChaosError, Exit
+from chaosllm.adapters.driver.template import Cutter, Row, Template, in_json, in_url, plain
+from chaosllm.errors import Blame, ChaosError
 from chaosllm.identity import REFERENCE_HEADER
+from chaosllm.mix import Mix
 from chaosllm.reference import reference, traceparent
-from chaosllm.scenario import Load, Operation
+from chaosllm.rows import PROMPT, Rows
+from chaosllm.scenario import Operation, Scenario
 from chaosllm.trigger import draw
 
-_PLACE = "{prompt}"
-_ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 _BODIES = ("POST", "PUT", "PATCH")
+#: What no header may hold: line breaks would begin another header.
+_UNFIT = frozenset("\r\n\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,104 +33,110 @@ class Ask:
 class Outgoing:
     """Makes the request of each operation: the same one for the same seed and index."""
 
-    def __init__(
-        self,
-        operation: Operation,
-        load: Load,
-        *,
-        url: str,
-        seed: int,
-        prompts: Sequence[str],
-        environ: Mapping[str, str],
-    ) -> None:
-        """Raises ChaosError when a header wants a variable that `environ` does not have."""
-        self._operation = operation
-        self._correlate = load.correlate
-        self._seed = seed
-        self._prompts = prompts
-        self._headers = _headers(operation, urlsplit(url).netloc.rpartition("@")[2], environ)
-        self._base = urlsplit(url).path.rstrip("/")
-        text, spell = _template(operation, self._headers)
-        self._body, self._spell = text.split(_PLACE), spell
+    def __init__(self, scenario: Scenario, *, url: str, rows: Rows, environ: Mapping[str, str]) -> None:
+        """`url` is the app's. Raises ChaosError for a variable that is not set, and for what no header may hold."""
+        self._correlate = scenario.load.correlate
+        self._seed = scenario.seed
+        self._rows = rows.rows
+        self._mix = Mix(scenario.target, scenario.seed)
+        cutter = Cutter(rows.columns, environ)
+        self._requests = [
+            _Request(operation, at, url, cutter, rows) for operation, at in _placed(scenario.target.operations)
+        ]
 
     @property
     def carries_prompt(self) -> bool:
-        """Whether the request has a place for the prompt, and so for the reference in it."""
-        return len(self._body) > 1 or _PLACE in self._operation.path
+        """Whether every request has a place for the prompt, and so for the reference in it."""
+        return all(PROMPT in request.columns for request in self._requests)
 
-    def ask(self, index: int) -> Ask:
-        """The request of operation `index`."""
-        prompt = self._prompts[int(draw(self._seed, "prompt", index) * len(self._prompts))]
-        headers = self._headers
-        if self._correlate == "prompt":
-            prompt = f"{prompt} {reference(index, self._seed)}"
-        elif self._correlate == "header":
-            headers = (
-                *headers,
-                (REFERENCE_HEADER, reference(index, self._seed)),
-                ("traceparent", traceparent(index, self._seed)),
-            )
-        target = self._base + self._operation.path.replace(_PLACE, quote(prompt, safe=""))
-        body = self._spell(prompt).join(self._body).encode()
-        if body or self._operation.method.upper() in _BODIES:
+    def place(self, index: int) -> int:
+        """Which of the target's operations operation `index` is."""
+        return self._mix.place(index)
+
+    def ask(self, index: int, place: int | None = None) -> Ask:
+        """The request of operation `index`; `place` asks for one of the target's operations out of turn."""
+        request = self._requests[self.place(index) if place is None else place]
+        row = self._row(index)
+        return request.ask(row, self._references(index))
+
+    def _row(self, index: int) -> Row:
+        row = self._rows[int(draw(self._seed, PROMPT, index) * len(self._rows))]
+        if self._correlate == "prompt" and PROMPT in row:
+            return {**row, PROMPT: f"{plain(row[PROMPT])} {reference(index, self._seed)}"}
+        return row
+
+    def _references(self, index: int) -> tuple[tuple[str, str], ...]:
+        """The headers that name the operation, where headers do."""
+        if self._correlate != "header":
+            return ()
+        return (
+            (REFERENCE_HEADER, reference(index, self._seed)),
+            ("traceparent", traceparent(index, self._seed)),
+        )
+
+
+class _Request:
+    """One of the target's operations, its places found."""
+
+    def __init__(self, operation: Operation, at: str, url: str, cutter: Cutter, rows: Rows) -> None:
+        """`at` is where the operation stands in the scenario, for what is said of it."""
+        parts = urlsplit(url)
+        self._method = operation.method.upper()
+        query = parts.query and f"{'&' if '?' in operation.path else '?'}{parts.query}"
+        self._target = Template([parts.path.rstrip("/"), *cutter.cut(operation.path + query, in_url, f"{at}.path")])
+        standard = {
+            "host": parts.netloc.rpartition("@")[2],
+            "user-agent": "chaosllm",
+            "accept": "text/event-stream" if operation.stream == "sse" else "*/*",
+            # Compression would hold events back in the app's encoder and so bend every time to first token.
+            "accept-encoding": "identity",
+        }
+        if operation.json is not None:
+            standard["content-type"] = "application/json"
+        given = {
+            name.lower(): _header(value, f"{at}.headers.{name}", cutter, rows)
+            for name, value in operation.headers.items()
+        }
+        if operation.cookies:
+            crumbs = "; ".join(f"{name}={value}" for name, value in operation.cookies.items())
+            given["cookie"] = _header(crumbs, f"{at}.cookies", cutter, rows)
+        self._headers = {name: Template([value]) for name, value in standard.items()} | given
+        is_json = "content-type" in given and given["content-type"].fill(rows.rows[0]).startswith("application/json")
+        self._body = Template(
+            cutter.cut(operation.body or "", in_json if is_json else plain, f"{at}.body")
+            if operation.json is None
+            else cutter.json(operation.json, f"{at}.json")
+        )
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that its path and body want."""
+        return self._target.columns | self._body.columns
+
+    def ask(self, row: Row, more: tuple[tuple[str, str], ...]) -> Ask:
+        """The request for a row, with some more headers."""
+        headers = (*((name, value.fill(row).strip()) for name, value in self._headers.items()), *more)
+        body = self._body.fill(row).encode()
+        if body or self._method in _BODIES:
             headers = (*headers, ("content-length", str(len(body))))
-        return Ask(self._operation.method.upper(), target, headers, body)
+        return Ask(self._method, self._target.fill(row), headers, body)
 
 
-def _headers(operation: Operation, host: str, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    given = {name.lower(): _resolve(name, value, environ) for name, value in operation.headers.items()}
-    standard = {
-        "host": host,
-        "user-agent": "chaosllm",
-        "accept": "text/event-stream" if operation.stream == "sse" else "*/*",
-        # Compression would hold events back in the app's encoder and so bend every time to first token.
-        "accept-encoding": "identity",
-    }
-    if operation.json is not None:
-        standard["content-type"] = "application/json"
-    return tuple((standard | given).items())
+def _placed(operations: Sequence[Operation]) -> Iterable[tuple[Operation, str]]:
+    """Each operation and how an author would point to it."""
+    for operation in operations:
+        yield operation, f"target.operations.{operation.name}" if operation.name else "target.operation"
 
 
-def _resolve(name: str, value: str, environ: Mapping[str, str]) -> str:
-    for variable in _ENV.findall(value):
-        if variable not in environ:
+def _header(text: str, at: str, cutter: Cutter, rows: Rows) -> Template:
+    template = Template(cutter.cut(text, plain, at))
+    for row in rows.rows if template.columns else rows.rows[:1]:
+        value = template.fill(row)
+        if _UNFIT & set(value) or not value.isascii():
+            # The value itself may be a secret and is not shown.
             raise ChaosError(
-                f"target.operation.headers.{name} wants the environment variable {variable}, which is not set",
-                hint=f"export {variable}=... before the run",
+                f"{at} holds a character that no HTTP header may hold",
+                hint="header values are ASCII on one line; look for a line break at the end of the variable",
                 blame=Blame.SCENARIO,
             )
-    resolved = _ENV.sub(lambda match: environ[match[1]], value)
-    if any(character in resolved for character in "\r\n\0") or not resolved.isascii():
-        # The value itself may be a secret and is not shown.
-        raise ChaosError(
-            f"target.operation.headers.{name} holds a character that no HTTP header may hold",
-            hint="header values are ASCII on one line; look for a line break at the end of the variable",
-            blame=Blame.SCENARIO,
-        )
-    return resolved.strip()
-
-
-def _template(operation: Operation, headers: tuple[tuple[str, str], ...]) -> tuple[str, Callable[[str], str]]:
-    """The body with its places for the prompt, and how a prompt is spelled there."""
-    if operation.json is not None:
-        return json.dumps(operation.json, ensure_ascii=False), _json_text
-    is_json = dict(headers).get("content-type", "").startswith("application/json")
-    return operation.body or "", _json_text if is_json else str
-
-
-def _json_text(prompt: str) -> str:
-    """The prompt as it stands inside a JSON string, quotes left out."""
-    return json.dumps(prompt, ensure_ascii=False)[1:-1]
-
-
-def read_prompts(text: str, file: str) -> tuple[str, ...]:
-    """The prompts of a file, one a line, blank lines passed over. Raises ChaosError for none."""
-    prompts = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if not prompts:
-        raise ChaosError(
-            f"{file} holds no prompt",
-            hint="one prompt a line; leave out load.prompts for the built-in ones",
-            blame=Blame.SCENARIO,
-            exit_code=Exit.USAGE,
-        )
-    return prompts
+    return template

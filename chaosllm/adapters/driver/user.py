@@ -20,12 +20,13 @@ from chaosllm import registry
 from chaosllm.adapters.driver.client import Client
 from chaosllm.adapters.driver.dispatcher import Dispatcher
 from chaosllm.adapters.driver.judge import Judge
-from chaosllm.adapters.driver.outgoing import Outgoing, read_prompts
+from chaosllm.adapters.driver.outgoing import Outgoing
 from chaosllm.adapters.driver.prompts import PROMPTS
 from chaosllm.adapters.driver.samples import Samples
 from chaosllm.adapters.scenario_file import loader
 from chaosllm.errors import Blame, ChaosError, Exit
 from chaosllm.reader import read
+from chaosllm.rows import Rows, RowsError, prompts, read_rows
 from chaosllm.scenario import Scenario
 
 
@@ -71,22 +72,21 @@ def build(
     failed: Callable[[str], None] = lambda _: None,
 ) -> Dispatcher:
     """A dispatcher for a scenario; raises ChaosError with what to do when it cannot be driven."""
-    operation = scenario.target.operation
-    if operation is None:
+    operations = scenario.target.operations
+    if not operations:
         raise ChaosError(
             "the scenario has no target.operation, so there is nothing to ask the app",
             hint="add target.operation with method, path, json and answer",
             blame=Blame.SCENARIO,
             exit_code=Exit.USAGE,
         )
-    prompts = PROMPTS
-    if scenario.load.prompts is not None:
-        prompts = _prompts(base, scenario.load.prompts)
-    outgoing = Outgoing(operation, scenario.load, url=target, seed=scenario.seed, prompts=prompts, environ=os.environ)
+    name = scenario.load.prompts
+    rows = prompts(PROMPTS) if name is None else _rows(base, name)
+    outgoing = Outgoing(scenario, url=target, rows=rows, environ=os.environ)
     # Of the providers that the app calls, because what one says in plain words another's app may say by itself.
     leaks = [leak for one in scenario.upstreams for leak in registry.member("providers", one.provider).leaks]
     try:
-        judge = Judge(operation, leaks)
+        judges = [Judge(operation, leaks) for operation in operations]
         samples = Samples(folder) if folder is not None else None
     except ValueError as error:
         raise ChaosError(f"target.operation: {error}", blame=Blame.SCENARIO, exit_code=Exit.USAGE) from None
@@ -94,19 +94,18 @@ def build(
         raise ChaosError(f"cannot write samples into {folder}: {error.strerror}") from None
     return Dispatcher(
         scenario,
-        operation,
         outgoing=outgoing,
         client=Client(target),
-        judge=judge,
+        judges=judges,
         key=key,
         samples=samples,
         failed=failed,
     )
 
 
-def _prompts(base: Path, name: str) -> tuple[str, ...]:
+def _rows(base: Path, name: str) -> Rows:
     try:
-        return read_prompts((base / name).read_text(encoding="utf-8"), name)
+        return read_rows((base / name).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ChaosError(
@@ -115,3 +114,6 @@ def _prompts(base: Path, name: str) -> tuple[str, ...]:
             blame=Blame.SCENARIO,
             exit_code=Exit.USAGE,
         ) from None
+    except RowsError as error:
+        line, what, hint = error.mistakes[0]
+        raise ChaosError(f"{name}:{line}: {what}", hint=hint, blame=Blame.SCENARIO, exit_code=Exit.USAGE) from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from chaosllm.adapters.supervisor.children import Child, Message
 from chaosllm.errors import Blame, ChaosError, Exit
 from chaosllm.registry import member
-from chaosllm.scenario import Scenario
+from chaosllm.scenario import Operation, Scenario
 from chaosllm.units import format_duration
 
 #: Seconds that the proxy may take to count a call the app has already answered from.
@@ -24,13 +26,39 @@ class BypassError(ChaosError):
 async def preflight(
     driver: Child, proxy: Child, scenario: Scenario, ready: Message, *, url: str, started: bool, port: int
 ) -> dict[str, Any]:
-    """What the clean operation showed, for meta.json; raises ChaosError for whatever would make the run worthless.
+    """What clean operations showed, one of each kind, for meta.json.
+
+    Raises ChaosError for whatever would make the run worthless.
 
     `url`: where the app is. `started`: we started it. `port`: what `--port` was, or would have to be, for the hint.
     """
+    bypass = partial(_bypass, scenario, ready, started=started, port=port)
+    operations = scenario.target.operations
+    if len(operations) == 1:
+        return await _prove(driver, proxy, scenario, 0, url=url, bypass=bypass)
+    found = [await _prove(driver, proxy, scenario, place, url=url, bypass=None) for place in range(len(operations))]
+    # Some of several operations may need no LLM; where none does, nothing could be injected.
+    if not any(one["calls"] for one in found):
+        raise bypass(sum(one["unrecognised"] for one in found), answered=True)
+    return {**found[0], "operations": found}
+
+
+async def _prove(
+    driver: Child,
+    proxy: Child,
+    scenario: Scenario,
+    place: int,
+    *,
+    url: str,
+    bypass: Callable[..., BypassError] | None,
+) -> dict[str, Any]:
+    """What one clean operation showed; raises ChaosError when it was not answered as its author says.
+
+    `bypass` makes the error for an operation whose call did not come through the proxy; None lets it pass.
+    """
     before = await proxy.ask({"do": "status"}, "status", timeout=5)
     patience = scenario.target.timeout + 10
-    shown = await driver.ask({"do": "preflight"}, "preflight", timeout=patience)
+    shown = await driver.ask({"do": "preflight", "place": place}, "preflight", timeout=patience)
     status = await proxy.ask({"do": "status"}, "status", timeout=5)
     for _ in range(int(_SETTLE / 0.1)):
         if status["recognised"] > before["recognised"] or status.get("failures"):
@@ -38,9 +66,13 @@ async def preflight(
         await asyncio.sleep(0.1)
         status = await proxy.ask({"do": "status"}, "status", timeout=5)
     calls = status["recognised"] - before["recognised"]
-    operation = scenario.target.operation
-    tried = f"{operation.method.upper()} {url.rstrip('/')}{operation.path}" if operation else url
+    operation = scenario.target.operations[place]
+    tried = f"{operation.method.upper()} {url.partition('?')[0].rstrip('/')}{operation.path}"
+    at = _called(operation)
+    unrecognised = status["unrecognised"] - before["unrecognised"]
     found = {key: value for key, value in shown.items() if key != "type"} | {"calls": calls, "tried": tried}
+    if operation.name:
+        found |= {"name": operation.name, "unrecognised": unrecognised}
     good = shown.get("outcome") in ("good", "degraded", "wrong")
 
     if status.get("upstream_errors", 0) > before.get("upstream_errors", 0) and shown["outcome"] != "good":
@@ -57,25 +89,27 @@ async def preflight(
             hint="is the app running, and is target.url right?",
             blame=Blame.TARGET,
         )
-    if calls == 0 and shown.get("status") not in _REFUSED:
-        unrecognised = status["unrecognised"] - before["unrecognised"]
-        answered = shown.get("outcome") != "hang"
-        raise _bypass(scenario, ready, unrecognised, answered=answered, started=started, port=port)
+    if bypass is not None and calls == 0 and shown.get("status") not in _REFUSED:
+        raise bypass(unrecognised, answered=shown.get("outcome") != "hang")
     if not good:
         raise ChaosError(
             f"did not answer {tried} with no fault on: {shown.get('error') or shown.get('outcome')}",
-            hint="check target.operation, and that the app works by itself (its log: app.log, where we started it)",
+            hint=f"check {at}, and that the app works by itself (its log: app.log, where we started it)",
             blame=Blame.TARGET,
         )
     if not shown.get("answer_found"):
-        path = operation.answer if operation else None
         keys = ", ".join(str(key) for key in shown.get("json_keys") or []) or "none, the body is no JSON object"
         raise ChaosError(
-            f"answered, but nothing stands at answer: {path}; keys found: {keys}",
-            hint="set target.operation.answer to where the text is, such as $.answer",
+            f"answered, but nothing stands at answer: {operation.answer}; keys found: {keys}",
+            hint=f"set {at}.answer to where the text is, such as $.answer",
             blame=Blame.TARGET,
         )
     return found
+
+
+def _called(operation: Operation) -> str:
+    """How the author would point to it."""
+    return f"target.operations.{operation.name}" if operation.name else "target.operation"
 
 
 def variables(scenario: Scenario, ready: Message) -> dict[str, str]:
