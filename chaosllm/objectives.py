@@ -21,13 +21,12 @@ from chaosllm.findings import Finding
 from chaosllm.join import Run
 from chaosllm.metrics import Estimate, finite
 from chaosllm.metrics._panel import unmatched
-from chaosllm.metrics.time_to_recover import LONGEST_HOLD
+from chaosllm.power import ALPHA, needed
+from chaosllm.recovery import LONGEST_HOLD
 from chaosllm.scenario import Comparator, Objective, Role
-from chaosllm.stats import difference, needed, spread
+from chaosllm.stats import difference, spread
 from chaosllm.units import format_duration
 
-#: Error of one decision, one-sided.
-ALPHA = 0.05
 #: An answer to "how many operations would decide it" above this is no help.
 _TOO_MANY = 1_000_000
 

@@ -9,10 +9,11 @@ Laws:
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+
+from chaosllm.power import score_interval, z_value
 
 type Floats = NDArray[np.float64]
 
@@ -24,11 +25,6 @@ REPEATS = 1000
 _RANKS = 2000
 
 
-def z_value(confidence: float, sides: int = 2) -> float:
-    """The normal quantile of a confidence."""
-    return NormalDist().inv_cdf(0.5 + confidence / 2 if sides == 2 else confidence)
-
-
 def wilson(k: float, n: float, confidence: float = 0.95, *, sides: int = 2) -> tuple[float, float]:
     """Wilson's score interval for k of n (Wilson 1927); (0, 1) for n = 0. Fractions, as of an effective n, are fine.
 
@@ -36,26 +32,9 @@ def wilson(k: float, n: float, confidence: float = 0.95, *, sides: int = 2) -> t
     """
     if n <= 0:
         return 0.0, 1.0
-    z = z_value(confidence, sides)
-    p = k / n
-    centre = p + z * z / (2 * n)
-    spread = z * math.sqrt(max(0.0, p * (1 - p) / n + z * z / (4 * n * n)))
-    scale = 1 + z * z / n
+    low, high = score_interval(k / n, n, z_value(confidence, sides))
     # Exact at the ends: rounding must not push the bound of 0 of n above 0.
-    low = 0.0 if k <= 0 else max(0.0, (centre - spread) / scale)
-    high = 1.0 if k >= n else min(1.0, (centre + spread) / scale)
-    return low, high
-
-
-def needed(share: float, bound: float, confidence: float = 0.90) -> int | None:
-    """How many operations decide a bound, if the share stays what it is; None when it lies on the bound.
-
-    Solves the score test that Wilson's interval inverts.
-    """
-    if share == bound:
-        return None
-    z = z_value(confidence)
-    return max(1, math.ceil(z * z * bound * (1 - bound) / (share - bound) ** 2))
+    return 0.0 if k <= 0 else max(0.0, low), 1.0 if k >= n else min(1.0, high)
 
 
 def binomial_cdf(n: int, p: float) -> Floats:

@@ -32,24 +32,6 @@ def test_wilson_of_nothing_knows_nothing():
     assert stats.wilson(0, 0) == (0.0, 1.0)
 
 
-@pytest.mark.parametrize(("share", "bound"), [(1.0, 0.95), (0.93, 0.95), (0.99, 0.95), (0.5, 0.6)])
-def test_needed_is_the_least_sample_that_decides(share, bound):
-    """At the n that `needed` gives Wilson's interval excludes the bound, at one less it does not."""
-    n = stats.needed(share, bound)
-
-    def decided(n):
-        low, high = stats.wilson(share * n, n, 0.90)
-        return not low <= bound <= high
-
-    assert decided(n)
-    assert n == 1 or not decided(n - 1)
-
-
-def test_needed_is_none_on_the_bound():
-    """No sample decides a share that is its bound."""
-    assert stats.needed(0.95, 0.95) is None
-
-
 @pytest.mark.parametrize(("n", "p"), [(1, 0.5), (10, 0.05), (300, 0.4), (5000, 0.003), (20, 0.0), (20, 1.0)])
 def test_binomial_cdf_equals_scipy(n, p):
     """The cumulated binomial is right to 9 digits, at the ends too."""

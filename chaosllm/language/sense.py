@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from chaosllm import scenario as model
 from chaosllm.errors import Level
-from chaosllm.language.asking import OperationFile
+from chaosllm.language.asking import OperationFile, load_of
 from chaosllm.language.bounds import AFTER_FAULT
 from chaosllm.language.model import ScenarioFile
+from chaosllm.language.samples import Samples
 from chaosllm.language.yaml_nodes import Document, Path, Problems
 from chaosllm.units import format_duration
 
@@ -37,6 +38,7 @@ def check_sense(
     checks.operations(whole)
     checks.recoveries(phases, objectives)
     checks.warnings(phases)
+    checks.samples(whole, phases, objectives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,15 @@ class _Sense:
         ):  # fmt: skip
             if role not in roles:
                 self.problems.add(where, f"no {role} phase, so these cannot be judged: {lost}", example, Level.WARNING)
+
+    def samples(self, whole: ScenarioFile, phases: list[model.Phase], objectives: list[model.Objective]) -> None:
+        """Objectives that a run would leave undecided, because a phase is too short."""
+        samples = Samples(phases, load_of(whole.load), whole.seed)
+        for short in samples.shortages(objectives):
+            if self.problems.full:
+                return
+            where = short.objective.where or self.document.where(("objectives",))
+            self.problems.add(where, short.what, short.cure, Level.WARNING)
 
 
 def reason(error: Exception) -> str:

@@ -64,6 +64,7 @@ class Metric(Protocol):
     needs: ClassVar[Mapping[str, int]]  # by name: the least operations on which a verdict may rest
     joined: ClassVar[bool] = False  # whether calls must be matched to operations
     whole_run: ClassVar[bool] = False  # whether it is written without a phase
+    over_baseline: ClassVar[bool] = False  # whether it is a ratio to the baseline, which then needs as many operations
 
     def value(self, run: Run, phase: str | None, *, name: str = "", confidence: float = 0.95) -> Estimate:
         """The metric in a phase; `name` picks one of several names, by default the first."""

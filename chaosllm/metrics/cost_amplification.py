@@ -55,6 +55,7 @@ class CostAmplification(Metric):
     unit: ClassVar[Unit] = "ratio"
     needs: ClassVar[Mapping[str, int]] = {"cost_amplification": 30}
     joined: ClassVar[bool] = True
+    over_baseline: ClassVar[bool] = True
 
     @override
     def value(self, run: Run, phase: str | None, *, name: str = "", confidence: float = 0.95) -> Estimate:

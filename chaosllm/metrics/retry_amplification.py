@@ -23,6 +23,7 @@ class RetryAmplification(Metric):
     unit: ClassVar[Unit] = "ratio"
     needs: ClassVar[Mapping[str, int]] = {"retry_amplification": 30}
     joined: ClassVar[bool] = True
+    over_baseline: ClassVar[bool] = True
 
     @override
     def value(self, run: Run, phase: str | None, *, name: str = "", confidence: float = 0.95) -> Estimate:

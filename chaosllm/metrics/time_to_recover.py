@@ -12,13 +12,10 @@ import numpy as np
 from chaosllm.join import Floats, Ints, Run
 from chaosllm.metrics import Estimate, Metric, Unit
 from chaosllm.metrics._panel import baseline_of
+from chaosllm.recovery import PER_WINDOW, held, hold, longest_seen, window
 from chaosllm.scenario import Role
 from chaosllm.stats import binomial_cdf, quantile, quantile_interval, wilson, windows
 
-#: Longest time for which service must stay good (METHOD metric 8).
-LONGEST_HOLD = 30.0
-#: Operations that a window should hold: fewer say nothing about a share.
-PER_WINDOW = 20
 #: How unlikely, in a recovered app, a window must be to count as bad; over 100 windows 1 false alarm in 10.
 DOUBT = 0.001
 #: The p95 of recovery may exceed that of the baseline by this, because our own clock check allows a lag of
@@ -116,22 +113,25 @@ def _recoveries(run: Run, phase: str | None) -> list[_Recovery]:
 
 def _recovered(run: Run, one: _Recovery, promised: _Bounds) -> Estimate:
     n = len(one.rows)
-    hold = min(LONGEST_HOLD, one.seconds / 3)
-    width = max(1.0, PER_WINDOW * one.seconds / n) if n else math.inf
-    if width > hold:
+    width = window(n, one.seconds)
+    if width > hold(one.seconds):
         return Estimate.none(f"the recovery phase holds too few operations ({n} in {one.seconds:g}s)", n)
     good, slow, all_ = _counts(run, one, promised, width)
-    held = math.ceil(hold / width - 1e-9)
+    windows_held = held(one.seconds, width)
     fits = [promised.fits(int(g), int(s), int(a)) for g, s, a in zip(good, slow, all_, strict=True)]
-    for first in range(len(fits) - held + 1):
-        window = slice(first, first + held)
-        if all(fits[window]) and promised.fits(
-            int(good[window].sum()), int(slow[window].sum()), int(all_[window].sum())
-        ):
+    for first in range(len(fits) - windows_held + 1):
+        span = slice(first, first + windows_held)
+        if all(fits[span]) and promised.fits(int(good[span].sum()), int(slow[span].sum()), int(all_[span].sum())):
             t = first * width
             return Estimate(t, t, t, n, exact=True)
-    tried = max(0.0, (len(fits) - held) * width)
-    return Estimate(None, tried, math.inf, n, why=f"not recovered within the {one.seconds:g}s of recovery", exact=True)
+    return Estimate(
+        None,
+        longest_seen(n, one.seconds),
+        math.inf,
+        n,
+        why=f"not recovered within the {one.seconds:g}s of recovery",
+        exact=True,
+    )
 
 
 def _counts(run: Run, one: _Recovery, promised: _Bounds, width: float) -> tuple[Floats, Floats, Floats]:

@@ -1,0 +1,174 @@
+"""Samples: how many operations an objective needs before a verdict can rest on it, and how many it will get.
+
+The numbers are those with which objectives.py decides, so that what is warned of here is what a run would end in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from chaosllm.arrivals import due_times
+from chaosllm.power import deciding
+from chaosllm.recovery import LONGEST_HOLD, PER_WINDOW, hold, longest_seen
+from chaosllm.registry import members
+from chaosllm.scenario import Comparator, Load, Objective, Phase, Role
+from chaosllm.units import format_duration
+
+#: Due times are looked at one by one up to so many, which takes 50 ms; of more their mean is near enough.
+_COUNTED = 100_000
+#: Poisson arrivals stay above their mean less so many standard deviations in 999 of 1000 runs.
+_SLACK = 3.1
+#: Lengths of a recovery that are tried, a second apart, from the least that could do.
+_TRIED = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """An objective that a phase is too short to judge; `what` says what lacks, `cure` what would do."""
+
+    objective: Objective
+    phase: str
+    needs: int  # operations
+    has: int
+    what: str
+    cure: str
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The operations that each phase will get."""
+
+    phases: Sequence[Phase]
+    load: Load
+    seed: int
+
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        end = self.phases[-1].end
+        if self.load.rate * end > _COUNTED:
+            return {phase.name: round(self.load.rate * phase.duration) for phase in self.phases}
+        due = due_times(self.load.rate, self.load.arrivals, self.seed, end)
+        return {phase.name: sum(1 for t in due if phase.start <= t < phase.end) for phase in self.phases}
+
+    def of(self, *phases: Phase) -> int:
+        """How many operations are due in these phases."""
+        return sum(self._counts[phase.name] for phase in phases)
+
+    def shortages(self, objectives: Sequence[Objective]) -> Iterator[Shortage]:
+        """The objectives that cannot be decided whatever the app does, or that it cannot fail, in their order."""
+        metrics = members("metrics") if objectives else {}
+        for objective in objectives:
+            if objective.metric == "time_to_recover":
+                yield from self._recoveries(objective)
+            elif (metric := metrics.get(objective.metric)) is not None:
+                yield from self._short(objective, metric, metrics)
+
+    def _short(self, objective: Objective, metric: Any, metrics: dict[str, Any]) -> Iterator[Shortage]:
+        wanted = {objective.phase: self._needs(objective, metric)}
+        if getattr(metric, "over_baseline", False) and (baseline := self._baseline(objective.phase)) is not None:
+            wanted.setdefault(baseline, _least(metric, objective.metric))
+        if objective.reference is not None:
+            name, phase = objective.reference
+            wanted[phase] = max(_least(metrics.get(name), name), wanted.get(phase, 0))
+        for phase in self.phases:
+            needs = wanted.get(phase.name, 0)
+            if (has := self.of(phase)) < needs:
+                what = f"`{objective.text}` needs {needs:,} operations of {phase.name}, it has {has:,}"
+                yield Shortage(objective, phase.name, needs, has, what, self._cure(phase, needs))
+
+    def _needs(self, objective: Objective, metric: Any) -> int:
+        """The operations below which not even the best sample passes, or not even the worst one fails."""
+        least = _least(metric, objective.metric)
+        if objective.reference is not None or objective.comparator is Comparator.EQ:
+            return least
+        bound = objective.bound
+        if metric.unit == "per_second":  # goodput is a share of what is offered
+            bound /= self.load.rate
+        elif metric.unit != "share":
+            return least
+        return max(least, deciding(bound) or 0)
+
+    def _baseline(self, name: str | None) -> str | None:
+        """The baseline that a phase is held against, as the metrics choose it."""
+        baselines = [phase for phase in self.phases if phase.role is Role.BASELINE]
+        start = next((phase.start for phase in self.phases if phase.name == name), 0.0)
+        before = [phase for phase in baselines if phase.start < start]
+        return next((phase.name for phase in reversed(before or baselines)), None)
+
+    def _recoveries(self, objective: Objective) -> Iterator[Shortage]:
+        for phases in _stretches(self.phases, objective.phase):
+            n, seconds = self.of(*phases), sum(phase.duration for phase in phases)
+            text, name = f"`{objective.text}`", phases[-1].name
+            needs = max(2 * PER_WINDOW, math.ceil(PER_WINDOW * seconds / hold(seconds)))
+            if n < needs:
+                what = f"{text} needs {needs:,} operations of {name}, it has {n:,}"
+            elif (seen := longest_seen(n, seconds)) < 0:
+                what = f"{text} needs more of {name} than {format_duration(seconds)}"
+            elif not _fails(objective, seen):
+                what = (
+                    f"{text} can pass, but not fail: {format_duration(seconds)} of {name} show of an app that never "
+                    f"recovers no more than that it took over {format_duration(seen)}"
+                )
+            else:
+                continue
+            yield Shortage(objective, name, needs, n, what, self._longer(objective, phases, seconds))
+
+    def _longer(self, objective: Objective, phases: list[Phase], seconds: float) -> str:
+        """The least recovery, at the load there is, in which the objective can pass and fail."""
+        least = max(seconds, min(1.5 * objective.bound, objective.bound + LONGEST_HOLD))
+        for longer in range(math.ceil(least), math.ceil(least) + _TRIED):
+            mean = self.load.rate * longer
+            few, many = max(0, math.floor(mean - self._slack(mean))), math.ceil(mean + self._slack(mean))
+            # each number that may come, because windows are whole and so more operations may show a little less
+            if few >= 2 * PER_WINDOW and all(
+                _fails(objective, longest_seen(n, longer)) for n in range(few, many, math.ceil(mean / 500))
+            ):
+                return f"make {phases[-1].name} {format_duration(longer - seconds + phases[-1].duration)}"
+        return "raise load.rate, or ask for a shorter time"
+
+    def _cure(self, phase: Phase, needs: int) -> str:
+        """A length, or a load, at which a phase has enough operations for almost every seed."""
+        enough = needs + self._slack(needs)
+        longer = format_duration(_round_up(enough / self.load.rate))
+        return f"make {phase.name} {longer}, or load.rate {_round_up(enough / phase.duration):g}/s"
+
+    def _slack(self, n: float) -> float:
+        """By how much fewer than `n` may come by chance."""
+        return _SLACK * math.sqrt(n) + _SLACK**2 if self.load.arrivals == "poisson" else 1.0
+
+
+def _fails(objective: Objective, seen: float) -> bool:
+    """Whether an app that is known not to have recovered after `seen` seconds fails it."""
+    if objective.comparator in (Comparator.LE, Comparator.EQ):
+        return seen > objective.bound
+    return seen >= objective.bound if objective.comparator is Comparator.LT else seen >= 0
+
+
+def _least(metric: Any, name: str) -> int:
+    needs = getattr(metric, "needs", {})
+    return int(needs.get(name, 0)) if hasattr(needs, "get") else 0
+
+
+def _stretches(phases: Sequence[Phase], name: str | None) -> Iterator[list[Phase]]:
+    """The recovery phases after each fault, neighbours together; only `name` if that is given."""
+    found: list[list[Phase]] = []
+    before = None
+    for phase in phases:
+        if phase.role is Role.RECOVERY and name in (None, phase.name):
+            if before is Role.RECOVERY and found:
+                found[-1].append(phase)
+            elif before is Role.FAULT:
+                found.append([phase])
+        before = phase.role
+    yield from found
+
+
+def _round_up(number: float) -> float:
+    """A number that an author would write: two digits, the second a 0 or a 5 from 100 on."""
+    size = 10.0 ** math.floor(math.log10(number)) if number > 0 else 1.0
+    step = max(size / 10, 0.1) if number < 100 else size / 20
+    return round(math.ceil(number / step - 1e-9) * step, 3)
