@@ -6,7 +6,7 @@ The numbers are those with which objectives.py decides, so that what is warned o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -67,13 +67,13 @@ class Samples:
             elif (metric := metrics.get(objective.metric)) is not None:
                 yield from self._short(objective, metric, metrics)
 
-    def _short(self, objective: Objective, metric: Any, metrics: dict[str, Any]) -> Iterator[Shortage]:
+    def _short(self, objective: Objective, metric: Any, metrics: Mapping[str, Any]) -> Iterator[Shortage]:
         wanted = {objective.phase: self._needs(objective, metric)}
         if getattr(metric, "over_baseline", False) and (baseline := self._baseline(objective.phase)) is not None:
             wanted.setdefault(baseline, _least(metric, objective.metric))
         if objective.reference is not None:
-            name, phase = objective.reference
-            wanted[phase] = max(_least(metrics.get(name), name), wanted.get(phase, 0))
+            name, other = objective.reference
+            wanted[other] = max(_least(metrics.get(name), name), wanted.get(other, 0))
         for phase in self.phases:
             needs = wanted.get(phase.name, 0)
             if (has := self.of(phase)) < needs:
