@@ -46,9 +46,10 @@ class Call:
     """What a provider reads out of a request, and who asked for it; no prompt, no key.
 
     `operation` is the index of the user's operation (from the nonce or the trace header), None
-    when unknown. `index` counts the different calls of one operation, `attempt` the tries of one
-    call, both from 0. `identity` is what chance hangs on (law 5). Tokens are estimates before
-    the answer: see `units.estimate_tokens`.
+    when unknown; `asks` is its name, "" where the scenario has but one, without a name. `index`
+    counts the different calls of one operation, `attempt` the tries of one call, both from 0.
+    `identity` is what chance hangs on (law 5). Tokens are estimates before the answer: see
+    `units.estimate_tokens`.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Call:
     tools: bool = False
     embeds: bool = False  # it asks for vectors, not for text
     counted: bool = True  # its answer says what it used; OpenAI's streams do so only when they are asked to
+    asks: str = ""
     path: str = ""
     fingerprint: str = ""
     key_hash: str = ""  # which API key, without the key: a keyed hash, for buckets

@@ -23,6 +23,7 @@ from chaosllm.faults import Budgeted, Connecting, Context, Fault, Metered, Selec
 from chaosllm.identity import PREFLIGHT, Census
 from chaosllm.limiter import Limiter
 from chaosllm.matching import matches
+from chaosllm.mix import Mix
 from chaosllm.providers import Provider, Usage
 from chaosllm.scenario import Phase, Rule, Scenario
 from chaosllm.script import Applied, Decision, Door, Hang, Position, Reply, Reset, Script, Step, Wait
@@ -64,6 +65,8 @@ class Plan:
             raise ValueError(f"no phase {hold!r} in {scenario.name}")
         self._due = due_times(scenario.load.rate, scenario.load.arrivals, scenario.seed, scenario.duration)
         self._first_due = {phase.name: bisect_left(self._due, phase.start) for phase in scenario.phases}
+        self._mix = Mix(scenario.target, scenario.seed)
+        self._named = any(self._mix.names)
         self._ordinals: dict[str, int] = {}
         self._open: dict[str, Held] = {}
         # Looked up once, because asking a protocol takes longer than all else about a rule.
@@ -77,6 +80,8 @@ class Plan:
         for name, provider in self._providers.items():
             if request.upstream in (None, name) and (call := provider.read(request)) is not None:
                 call, ordinal = self._census.enrol(call, request, provider)
+                if self._named and call.operation is not None:
+                    call = replace(call, asks=self._mix.name(call.operation))
                 self._ordinals[call.id] = ordinal
                 return call
         return None

@@ -10,7 +10,7 @@ Laws:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from chaosllm.language.bounds import check_bounds
 from chaosllm.language.diagnosis import diagnose
 from chaosllm.language.model import ScenarioFile
 from chaosllm.language.overrides import apply, dump
+from chaosllm.language.places import Variable, variables
 from chaosllm.language.roles import Sketch, infer
 from chaosllm.language.rules import check_rules
 from chaosllm.language.sense import check_sense
@@ -45,6 +46,7 @@ class Reading:
     problems: list[Problem]
     as_run: str
     target: Where = field(default_factory=lambda: Where(""))  # where `target` stands, or would
+    variables: tuple[Variable, ...] = ()  # that it wants of the environment
 
     @property
     def errors(self) -> list[Problem]:
@@ -80,11 +82,21 @@ def read(
         as_run = dump(document.data)
     found = _Reader(document, problems, load).read()
     target = document.where_key(("target",)) if "target" in document.data else document.where(())
-    return Reading(None if problems else found, problems.sorted(), as_run, target)
+    return Reading(None if problems else found, problems.sorted(), as_run, target, variables(document))
 
 
-def drive_problems(reading: Reading) -> list[Problem]:
-    """What a verb that drives load needs beyond a valid scenario."""
+def drive_problems(reading: Reading, environ: Mapping[str, str] | None = None, *, starts: bool = True) -> list[Problem]:
+    """What a verb that drives load needs beyond a valid scenario.
+
+    `environ`: what is set, None when that is not looked at. `starts`: the scenario itself starts the app.
+    """
+    if environ is not None and reading.scenario is not None:
+        unset = [one for one in reading.variables if one.name not in environ and (starts or not one.starts)]
+        if unset:
+            return [
+                Problem(one.where, f"the environment variable {one.name} is not set", f"export {one.name}=... first")
+                for one in unset
+            ]
     if reading.scenario is None or reading.scenario.target.operations:
         return []
     hint = 'such as operation: {path: /chat, json: {message: "{prompt}"}, answer: $.answer}'

@@ -106,7 +106,7 @@ class Load:
 
     rate: float = 5.0
     arrivals: Arrivals = "poisson"
-    prompts: str | None = None  # a text file, one prompt a line; None: built in
+    prompts: str | None = None  # a file: one prompt a line, or a table in .csv or .jsonl; None: built in
     max_in_flight: int = 500
     correlate: Literal["prompt", "header", "none"] = "prompt"
 
@@ -134,7 +134,7 @@ class Match:
     tools: bool | None = None
     stream: bool | None = None
     attempt: tuple[int, ...] = ()
-    operation: tuple[int, ...] = ()
+    operation: tuple[int | str, ...] = ()  # numbers and names
     not_: Match | None = None
     any_: tuple[Match, ...] = ()
     all_: tuple[Match, ...] = ()

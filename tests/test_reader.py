@@ -155,7 +155,8 @@ def test_files_come_through_the_function_handed_in(tmp_path):
     (problem,) = read(text, load=missing).problems
     assert (problem.where.line, problem.where.column) == (13, 17)
     assert "No such file" in problem.what
-    assert "empty" in read(text, load=lambda name: " \n").problems[0].what
+    (problem,) = read(text, "in/s.yaml", load=lambda name: " \n").problems
+    assert (str(problem.where), problem.what) == ("in/p.txt:1:1", "p.txt holds no prompt")
 
 
 def test_fault_gets_the_file_it_names():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,10 +28,11 @@ def loader(base: Path) -> Callable[[str], str]:
     return load
 
 
-def read_scenario(path: Path, sets: Sequence[str] = (), *, duration_scale: float = 1.0) -> Reading:
+def read_scenario(path: Path, sets: Sequence[str] = (), *, duration_scale: float = 1.0, starts: bool = True) -> Reading:
     """The reading of a scenario that is to drive load.
 
-    `duration_scale` multiplies the phases' durations and nothing else. Raises ChaosError when there
+    `duration_scale` multiplies the phases' durations and nothing else. `starts`: the scenario itself starts the app,
+    so that what it takes from the environment for that must be there. Raises ChaosError when there
     is no such file, ScenarioError with every problem when it cannot be run.
     """
     try:
@@ -52,7 +54,7 @@ def read_scenario(path: Path, sets: Sequence[str] = (), *, duration_scale: float
         ]
         reading = read(text, file=str(path), load=load, sets=[*sets, *scaled])
         scenario = reading.unwrap()
-    missing = drive_problems(reading)
+    missing = drive_problems(reading, os.environ, starts=starts)
     if missing:
         return Reading(None, [*reading.problems, *missing], reading.as_run)
     return reading

@@ -130,7 +130,8 @@ def command(
         settings.append(f"load.rate={_rate(rate)}")
 
     orders = []
-    for path, reading in _read_all(scenarios, settings, duration_scale):
+    starts = target is None and app is None and not words
+    for path, reading in _read_all(scenarios, settings, duration_scale, starts=starts):
         scenario = reading.unwrap()
         for problem in reading.problems:
             if problem.level is Level.WARNING and not quiet:
@@ -150,7 +151,7 @@ def command(
     return worst(codes)
 
 
-def _read_all(paths: Sequence[Path], settings: list[str], scale: float) -> list[tuple[Path, Reading]]:
+def _read_all(paths: Sequence[Path], settings: list[str], scale: float, *, starts: bool) -> list[tuple[Path, Reading]]:
     """Every scenario, read before the first is run; raises ScenarioError with the problems of all of them."""
     from chaosllm.adapters.scenario_file import read_scenario  # noqa: PLC0415  # late, as above
 
@@ -158,7 +159,7 @@ def _read_all(paths: Sequence[Path], settings: list[str], scale: float) -> list[
     problems: list[Problem] = []
     for path in paths:
         try:
-            reading = read_scenario(path, settings, duration_scale=scale)
+            reading = read_scenario(path, settings, duration_scale=scale, starts=starts)
             reading.unwrap()
         except ScenarioError as error:
             problems += [problem for problem in error.problems if problem not in problems]

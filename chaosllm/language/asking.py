@@ -96,7 +96,9 @@ class LoadFile(Model):
 
     rate: PositiveRate = 5.0
     arrivals: Literal["constant", "poisson"] = "poisson"
-    prompts: Annotated[FileName | None, Field(description="a text file, one prompt a line")] = None
+    prompts: Annotated[
+        FileName | None, Field(description="a file: .txt with one prompt a line, .csv with a header row, or .jsonl")
+    ] = None
     max_in_flight: Annotated[int, Field(ge=1, le=100_000)] = 500
     correlate: Literal["prompt", "header", "none"] = "prompt"
 

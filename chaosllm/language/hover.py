@@ -67,7 +67,7 @@ HOVER: dict[str, dict[str, str]] = {
         "tools": "whether the call offers tools",
         "stream": "whether the call asks for a stream",
         "attempt": "0 is the first attempt",
-        "operation": "numbers of operations",
+        "operation": "names of operations, such as chat, or numbers",
         "key": 'one API key of several, such as sha256:1a2b3c4d: printf %s "$KEY" | sha256sum',
         "not": "must not fit",
         "any": "one of them must fit",

@@ -10,9 +10,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from chaosllm.spelling import shorten
 from chaosllm.units import Duration, Rate
+from chaosllm.variables import VARIABLE
 
+_ASKED = {"type": ["integer", "string"]}
 REGEX_AT_MOST = 1000  # characters; keeps compiling cheap whoever wrote it
-_ENV = re.compile(r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}")
 
 
 def _positive(value: float) -> float:
@@ -31,6 +32,14 @@ def _phase_name(value: str) -> str:
     # because objectives write success_rate(storm) and --set writes phases.storm.duration
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,79}", value) or value == "last":
         raise ValueError(f"found {shorten(value)}, expected a word of letters, digits, `-` and `_`, such as storm")
+    return value
+
+
+def _asked(value: object) -> object:
+    if isinstance(value, str):
+        return _phase_name(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"found {shorten(value)}, expected the name of an operation, or its number from 0")
     return value
 
 
@@ -108,7 +117,7 @@ def check_method(value: str) -> str:
 
 
 def _environment(value: str) -> str:
-    if "${" in _ENV.sub("", value):
+    if "${" in VARIABLE.sub("", value):
         raise ValueError("found `${` that is no variable, expected ${env:NAME}")
     if re.search(r"[\r\n\x00]", value):
         raise ValueError("found a line break, expected one line")
@@ -161,6 +170,11 @@ def _one_or_more(item: dict[str, str]) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [item, {"type": "array", "items": item}]})
 
 
+type Operations = Annotated[
+    list[Annotated[Any, AfterValidator(_asked)]],
+    BeforeValidator(_listed),
+    WithJsonSchema({"anyOf": [_ASKED, {"type": "array", "items": _ASKED}]}),
+]
 type Name = Annotated[str, AfterValidator(_name)]
 type PhaseName = Annotated[str, AfterValidator(_phase_name)]
 type Positive = Annotated[Duration, AfterValidator(_positive)]

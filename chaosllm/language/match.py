@@ -9,7 +9,7 @@ from pydantic import Field
 
 from chaosllm import scenario as model
 from chaosllm.call import Call
-from chaosllm.language.kinds import Globs, KeyHashes, Model, Numbers, Regex
+from chaosllm.language.kinds import Globs, KeyHashes, Model, Numbers, Operations, Regex
 
 
 class RangeFile(Model):
@@ -33,7 +33,7 @@ class MatchFile(Model):
     tools: bool | None = None
     stream: bool | None = None
     attempt: Numbers = []
-    operation: Numbers = []
+    operation: Operations = []
     not_: Annotated[MatchFile | None, Field(alias="not")] = None
     any_: Annotated[list[MatchFile], Field(alias="any")] = []
     all_: Annotated[list[MatchFile], Field(alias="all")] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from chaosllm import scenario as model
@@ -11,14 +11,17 @@ from chaosllm.errors import Level
 from chaosllm.language.asking import OperationFile, load_of
 from chaosllm.language.bounds import AFTER_FAULT
 from chaosllm.language.model import ScenarioFile
+from chaosllm.language.places import check_places
 from chaosllm.language.samples import Samples
 from chaosllm.language.yaml_nodes import Document, Path, Problems
+from chaosllm.spelling import suggest
 from chaosllm.units import format_duration
 
 #: Due times are fixed before the run and kept in memory by two processes, 8 bytes each.
 OPERATIONS_AT_MOST = 10_000_000
 #: Longer than any soak; beyond it a duration is a typing mistake.
 LONGEST = 30 * 86400.0
+_LOGINS = ("session", "token", "auth", "sid", "jwt")  # in names of cookies
 _SECRETS = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie")
 
 
@@ -36,6 +39,7 @@ def check_sense(
     checks.limits(whole, phases)
     checks.files(whole)
     checks.operations(whole)
+    checks.names(whole, phases)
     checks.recoveries(phases, objectives)
     checks.warnings(phases)
     checks.samples(whole, phases, objectives)
@@ -76,26 +80,25 @@ class _Sense:
 
     def files(self, whole: ScenarioFile) -> None:
         """Files that the scenario names, where they can be looked at."""
-        prompts = whole.load.prompts
+        for at, upstream in enumerate(whole.upstreams):
+            path: Path = ("upstreams", at, "ca")
+            if upstream.ca is not None and (text := self.text(path, upstream.ca)) is not None and not text.strip():
+                self.add(path, f"{upstream.ca} is empty")
+
+    def text(self, path: Path, name: str) -> str | None:
+        """What a file holds; None, with the problem noted, when it cannot be read, and where no files are looked at."""
         if self.load is None:
-            return
-        for path, name in [
-            (("load", "prompts"), prompts),
-            *((("upstreams", at, "ca"), upstream.ca) for at, upstream in enumerate(whole.upstreams)),
-        ]:
-            if name is None:
-                continue
-            try:
-                text = self.load(name)
-            except (OSError, ValueError) as error:
-                self.add(path, f"{name} cannot be read: {reason(error)}", "a path is relative to the scenario")
-            else:
-                if not text.strip():
-                    self.add(path, f"{name} is empty", "expected one prompt a line" if path[0] == "load" else "")
+            return None
+        try:
+            return self.load(name)
+        except (OSError, ValueError) as error:
+            self.add(path, f"{name} cannot be read: {reason(error)}", "a path is relative to the scenario")
+        return None
 
     def operations(self, whole: ScenarioFile) -> None:
         """What users ask: once each, and so that its calls are known again."""
-        target = whole.target
+        target, name = whole.target, whole.load.prompts
+        check_places(self.document, self.problems, name, self.text(("load", "prompts"), name) if name else None)
         if target.operation is not None:
             self.operation(whole, target.operation, ("target", "operation"))
         if target.operation is not None and target.operations is not None:
@@ -115,6 +118,16 @@ class _Sense:
                     f"the first is on line {line}",
                 )
 
+    def names(self, whole: ScenarioFile, phases: list[model.Phase]) -> None:
+        """Operations that rules name."""
+        known = [operation.name for operation in whole.target.operations or ()]
+        for at, phase in enumerate(phases):
+            for number, rule in enumerate(phase.rules):
+                for path, name in _named(rule.match, ("phases", at, "rules", number, "match")):
+                    if name not in known:
+                        hint = suggest(name, known) or "target.operations gives names to operations"
+                        self.add(path, f"there is no operation `{name}`", hint)
+
     def operation(self, whole: ScenarioFile, operation: OperationFile, base: Path) -> None:
         """What would run, but not as its author thinks."""
         if operation.json_ is not None and operation.body is not None:
@@ -130,6 +143,16 @@ class _Sense:
             if name.lower() in _SECRETS and "${env:" not in value:
                 self.add(
                     (*base, "headers", name),
+                    f"`{name}` is written out, and the scenario is copied into the run folder",
+                    "keep it out of the file: ${env:NAME}",
+                    Level.WARNING,
+                )
+        if operation.cookies and any(name.lower() == "cookie" for name in operation.headers):
+            self.add((*base, "cookies"), "found both `cookies` and a header `cookie`", "leave one of them out")
+        for name, value in operation.cookies.items():
+            if any(word in name.lower() for word in _LOGINS) and "${env:" not in value:
+                self.add(
+                    (*base, "cookies", name),
                     f"`{name}` is written out, and the scenario is copied into the run folder",
                     "keep it out of the file: ${env:NAME}",
                     Level.WARNING,
@@ -173,6 +196,16 @@ def reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _named(match: model.Match, path: Path) -> Iterator[tuple[Path, str]]:
+    """The operations that a match names, with the path of each."""
+    yield from (((*path, "operation"), name) for name in match.operation if isinstance(name, str))
+    if match.not_ is not None:
+        yield from _named(match.not_, (*path, "not"))
+    for key, several in (("any", match.any_), ("all", match.all_)):
+        for at, one in enumerate(several):
+            yield from _named(one, (*path, key, at))
 
 
 def _texts(operation: OperationFile) -> str:

@@ -11,7 +11,7 @@ from chaosllm.adapters.driver.outgoing import Outgoing
 from chaosllm.adapters.driver.prompts import PROMPTS
 from chaosllm.errors import ChaosError
 from chaosllm.reference import operation_of, operation_of_trace
-from chaosllm.rows import Rows, prompts
+from chaosllm.rows import Rows, prompts, read_rows
 from chaosllm.scenario import Load, Operation, Phase, Role, Scenario, Target
 
 HARD = 'Say "hi" to {prompt}\\ and\nÄ'
@@ -139,3 +139,29 @@ def test_a_text_that_is_no_place_stays() -> None:
     (sent,) = (outgoing(Operation(json=given), correlate="none", rows=rows, environ={"TOKEN": "x"}).ask(0).body,)
     said = rows.rows[0]["prompt"]
     assert json.loads(sent) == {"a{b}": [f'${{x}} {{other}} "{said}"', {said: said}, 1.5, None, True]}
+
+
+def test_columns_fill_a_request_as_each_spot_wants_it() -> None:
+    """A whole JSON text keeps the type of its column, elsewhere it is text, escaped; a row is drawn by the seed."""
+    table = read_rows('{"prompt": "a \\"b\\"", "n": 3, "on": null}\n{"prompt": "c", "n": [1], "on": true}\n', "p.jsonl")
+    operation = Operation(
+        path="/u/{n}", headers={"x-n": "n={n}"}, json={"m": "{prompt}", "n": "{n}", "text": "{n}{on} {else}"}
+    )
+    asks = [outgoing(operation, rows=table, correlate="header").ask(index) for index in range(40)]
+    first, second = (json.loads(found.body) for found in {ask.body: ask for ask in asks}.values())
+    for said in (first, second):
+        assert said in (
+            {"m": 'a "b"', "n": 3, "text": "3null {else}"},
+            {"m": "c", "n": [1], "text": "[1]true {else}"},
+        )
+    assert first != second
+    assert {ask.target for ask in asks} == {"/u/3", "/u/%5B1%5D"}
+    assert {dict(ask.headers)["x-n"] for ask in asks} == {"n=3", "n=[1]"}
+
+
+def test_a_variable_is_no_template() -> None:
+    """What a variable holds is sent as it is, though it looks like a place; in JSON and in paths it is escaped."""
+    operation = Operation(path="/${env:A}", json={"a": "x${env:A}", "m": "{prompt}"})
+    ask = outgoing(operation, environ={"A": '{prompt}"/'}).ask(0)
+    assert json.loads(ask.body)["a"] == 'x{prompt}"/'
+    assert ask.target == "/%7Bprompt%7D%22%2F"

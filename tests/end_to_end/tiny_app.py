@@ -1,6 +1,7 @@
 """A chat app of the standard library alone, for tests that are not about the app: it starts in a tenth of a second.
 
 python tiny_app.py PORT    asks OPENAI_BASE_URL once for each POST and passes the answer, or the status, on
+With TELLS set it gives away what it was told: in its log, its answers and its errors.
 """
 
 import json
@@ -29,6 +30,10 @@ class Chat(BaseHTTPRequestHandler):
             status, body = 502, {}
         good = status == 200
         said = {"answer": body["choices"][0]["message"]["content"]} if good else {"error": "no answer just now"}
+        if "TELLS" in os.environ:
+            told = f"{self.path} {self.headers['cookie']} {self.headers['authorization']} {os.environ['TELLS']}"
+            print("asked", told, flush=True)
+            said = {key: f"{value} {told}" for key, value in said.items()}
         sent = json.dumps(said).encode()
         self.send_response(200 if good else 503)
         self.send_header("content-type", "application/json")

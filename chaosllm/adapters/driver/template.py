@@ -10,11 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 from chaosllm.errors import Blame, ChaosError
+from chaosllm.variables import VARIABLE
 
 type Row = Mapping[str, Any]
 type Spell = Callable[[Any], str]
-
-_VARIABLE = r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Cutter:
 
     def __init__(self, columns: Collection[str], environ: Mapping[str, str]) -> None:
         names = "|".join(re.escape(name) for name in sorted(columns, key=len, reverse=True)) or "(?!)"
-        self._token = re.compile(rf"{_VARIABLE}|\{{({names})\}}")
+        self._token = re.compile(rf"{VARIABLE.pattern}|\{{({names})\}}")
         self._whole = re.compile(rf"\{{({names})\}}")
         self._environ = environ
 
@@ -103,7 +102,11 @@ class Cutter:
                 hint=f"export {name}=... before the run",
                 blame=Blame.SCENARIO,
             )
-        return self._environ[name]
+        value = self._environ[name]
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            what = f"{where} wants the environment variable {name}, which is not UTF-8 text"
+            raise ChaosError(what, hint=f"export {name}=... as text", blame=Blame.SCENARIO)
+        return value
 
 
 def plain(value: Any) -> str:

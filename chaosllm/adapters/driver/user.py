@@ -105,12 +105,12 @@ def build(
 
 def _rows(base: Path, name: str) -> Rows:
     try:
-        return read_rows((base / name).read_text(encoding="utf-8"))
+        return read_rows((base / name).read_text(encoding="utf-8"), name)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ChaosError(
             f"load.prompts: cannot read {name}: {reason}",
-            hint="a text file beside the scenario, one prompt a line",
+            hint="a file beside the scenario: .txt with one prompt a line, .csv or .jsonl",
             blame=Blame.SCENARIO,
             exit_code=Exit.USAGE,
         ) from None

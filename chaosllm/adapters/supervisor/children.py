@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -266,3 +266,14 @@ def tail(log: Path, count: int) -> list[str]:
         return []
     kept = ["".join(c for c in line if c.isprintable() or c == " ")[:300] for line in text.splitlines()]
     return [line for line in kept if line.strip()][-count:]
+
+
+async def together(*works: Awaitable[Any]) -> list[Any]:
+    """The results of all; the first that fails cancels the others, which are waited for."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

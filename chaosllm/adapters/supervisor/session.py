@@ -16,7 +16,7 @@ import secrets
 import shutil
 import time
 import traceback
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -28,8 +28,9 @@ from chaosllm.adapters import run_folder
 from chaosllm.adapters.environment import child_environment, clashes
 from chaosllm.adapters.handover import pack
 from chaosllm.adapters.interpreter import proxy_module
+from chaosllm.adapters.redaction import hidden, scrub
 from chaosllm.adapters.supervisor.calibrate import calibrate
-from chaosllm.adapters.supervisor.children import GRACE, Child, Message, exit_text, kill_group
+from chaosllm.adapters.supervisor.children import GRACE, Child, Message, exit_text, kill_group, together
 from chaosllm.adapters.supervisor.judging import judge
 from chaosllm.adapters.supervisor.machine import machine, versions
 from chaosllm.adapters.supervisor.order import Company, Order, Result, Watcher
@@ -50,6 +51,7 @@ from chaosllm.adapters.supervisor.target import (
 from chaosllm.errors import Blame, ChaosError, Exit
 from chaosllm.record import SCHEMA
 from chaosllm.units import format_duration
+from chaosllm.variables import Redactor, filled, secrets_of
 
 #: Seconds that one of our own processes may take to say that it is ready; mitmproxy takes 1.3 when quiet.
 START = 30.0
@@ -81,6 +83,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._strain = Strain(self.watcher)
+        self._redactor = Redactor(secrets_of(self.order.scenario, os.environ))
 
     async def run(self) -> Result:
         """Do it all; raises ChaosError only before anything was started."""
@@ -105,7 +108,7 @@ class Session:
             if error is not None or self._interrupted:
                 await self.company.leave()
             await self._stop()
-        return await self._finish(error)
+        return await self._finish(hidden(error, self._redactor))
 
     def interrupt(self) -> None:
         """Stop now and keep what there is; a second call stops without patience."""
@@ -148,7 +151,8 @@ class Session:
         if order.command:
             return Command(order.command, ready=start.ready if start else None)
         if start is not None and order.target is None:
-            return Command(start.command, start.env, start.ready)
+            env = {name: filled(value, os.environ) for name, value in start.env.items()}
+            return Command(start.command, env, start.ready)
         return None
 
     async def _go(self) -> None:
@@ -168,7 +172,7 @@ class Session:
         key, token = secrets.token_hex(16), secrets.token_hex(8)
         port = self.order.port or (0 if command or not await free(PORT, 1 + len(scenario.upstreams)) else PORT)
         upstreams = await self._upstreams()
-        proxy, driver = await _together(self._start_proxy(upstreams, key, token, port), self._start_driver(key))
+        proxy, driver = await together(self._start_proxy(upstreams, key, token, port), self._start_driver(key))
         ready = proxy.latest["ready"]
         self.meta["ports"] = {"reverse": ready["reverse"], "explicit": ready["explicit"]}
         for clash in clashes(ready, scenario):
@@ -353,6 +357,8 @@ class Session:
             drift = (time.time() - meta["clock"]["t0_unix"]) - (time.monotonic() - meta["clock"]["t0"])
             meta["clock"]["drift"] = round(drift, 6)
         shutil.rmtree(self._folder / CA, ignore_errors=True)  # its key could sign for any host the app trusts it for
+        scrub(self._folder, self._redactor)
+        self.meta = meta = self._redactor.value(meta)
         run_folder.pack_samples(self._folder)
         run_folder.write_json(self._folder / run_folder.META, meta)
         if not ran and not self._interrupted and not isinstance(error, BypassError):
@@ -385,14 +391,3 @@ class Session:
         if self.meta["stopped"] == "stop_when":
             return Exit.STOPPED
         return {"pass": Exit.PASS, "fail": Exit.FAIL}.get(str(summary["verdict"]), Exit.INCONCLUSIVE)
-
-
-async def _together(*works: Awaitable[Any]) -> list[Any]:
-    """The results of all; the first that fails cancels the others, which are waited for."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
