@@ -13,6 +13,8 @@ import enum
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from chaosllm.canaries import CANARIES, mark_of
+
 SCHEMA = 1
 #: The `reason` of a call that HTTP/2's GOAWAY sent away: its client may ask once more at once (RFC 9113, section 6.8).
 GOAWAY = "connection/goaway"
@@ -175,4 +177,5 @@ MARKS = {
     "html": "an HTML page where an answer was expected",
     "retry_after": "an error answer with Retry-After",
     "json_error": "an error answer with a JSON body",
+    **{mark_of(kind): f"a canary that a fault had the model say: {kind}" for kind in (*CANARIES, "text")},
 }

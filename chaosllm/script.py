@@ -198,6 +198,7 @@ class Replace:
     dimensions) | nan. TOOL: cut (half of the arguments) | invalid (not JSON) | wrong_types | repeated
     (the same call once more); arguments that are a JSON object, not a text, are cut to their first pairs, and
     invalid as a text in the object's place. TOOL_NAME: unknown (`value` is the name).
+    TEXT: before | after (`value` is said before or after the answer's own text, in which it counts).
     """
 
     what: Piece

@@ -13,8 +13,9 @@ from chaosllm.call import Call
 from chaosllm.framing import aws
 from chaosllm.providers import Completion, Usage
 from chaosllm.registry import member
-from chaosllm.rewriting import Rewriter, rewrite
+from chaosllm.rewriting import Rewriter, rewrite, values
 from chaosllm.script import Drop, Piece, Replace
+from chaosllm.units import estimate_tokens
 
 ARGUMENTS = '{"city": "Paris", "days": 3, "metric": true}'
 TEXT = Completion("abc", "model-1", ("The ", "quick ", "fox."), usage=Usage(7, 9))
@@ -33,6 +34,42 @@ EDITS = [
     Replace(Piece.MODEL, "named", "other"), Replace(Piece.TOOL, "cut"), Replace(Piece.TOOL, "invalid"),
     Replace(Piece.TOOL, "wrong_types"), Replace(Piece.TOOL, "repeated"), Replace(Piece.TOOL_NAME, "unknown", "nobodys"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "endpoint"), STREAMS)
+@pytest.mark.parametrize("how", ["before", "after"])
+def test_a_text_of_ours_is_said_with_the_models_own(name, endpoint, how):
+    """Before or after all of it, in what says it again too, counted in the usage; the stream is whole."""
+    stream = Stream(name, endpoint, TEXT)
+    step = Replace(Piece.TEXT, how, "a canary")
+    out, rewriter = stream.edited(step)
+    whole = "a canary The quick fox." if how == "before" else "The quick fox. a canary"
+    parts = stream.parts(out)
+    assert "".join(part.text for part in parts) == whole
+    assert rewriter.played == {step}
+    before = stream.parts(stream.events)
+    assert [part.finish for part in parts if part.finish] == [part.finish for part in before if part.finish]
+    assert sum(part.end for part in parts) == sum(part.end for part in before)
+    counted = [max((part.usage.output_tokens for part in some if part.usage), default=0) for some in (before, parts)]
+    assert counted[1] - counted[0] == (estimate_tokens("a canary") if counted[0] else 0)
+    for raw in out:
+        view = stream.provider.view(stream.call, raw)
+        if view is not None:
+            again = [values.at(view.document, *path) for path in view.slots.text_again]
+            assert all(text == whole for text in again if text)
+            assert not again or endpoint == "responses"
+
+
+@pytest.mark.parametrize(("name", "endpoint"), WHOLES)
+@pytest.mark.parametrize("how", ["before", "after"])
+def test_a_text_of_ours_is_said_in_a_whole_answer(name, endpoint, how):
+    """In one piece with the model's own."""
+    provider = member("providers", name)
+    call = Call("call-1", name, endpoint, "model-1", stream=False)
+    _, body = provider.complete(TEXT, call, {})
+    said, why = rewrite(call, provider, Replace(Piece.TEXT, how, "a canary"), body)
+    whole = "a canary The quick fox." if how == "before" else "The quick fox. a canary"
+    assert (provider.answer(call, said).text, why) == (whole, "")
 
 
 class Stream:

@@ -91,6 +91,14 @@ class Budgeted(Protocol):
 
 
 @runtime_checkable
+class Planting(Protocol):
+    """A fault that has the model say what no user should get."""
+
+    def planted(self) -> tuple[tuple[str, str], ...]:
+        """(mark of record.MARKS, regular expression that finds it in an app's answer) of each such text."""
+
+
+@runtime_checkable
 class Connecting(Protocol):
     """A fault that can strike a connection before any request."""
 

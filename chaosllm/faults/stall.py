@@ -15,9 +15,9 @@ from chaosllm.script import Position, Script, Stall, Unit
 
 @dataclass(frozen=True)
 class StallFault:
-    """Bytes stop in the middle of an answer for a while, or for ever, once or at several places.
+    """Bytes stop in the middle of an answer, once or at several places, for a while or for ever.
 
-    The connection stays open.
+    The connection stays open meanwhile.
     """
 
     name: ClassVar[str] = "stall"

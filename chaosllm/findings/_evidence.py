@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from chaosllm.canaries import mark_of
 from chaosllm.chains import failed
 from chaosllm.findings import MOST_EVIDENCE, Finding, FindingKind
 from chaosllm.join import Mask, Run, met_rule
@@ -23,6 +24,7 @@ class Tally:
     hits: set[int] = field(default_factory=set)  # rows of the operations that make up `of`
     evidence: list[str] = field(default_factory=list)
     amounts: list[float] = field(default_factory=list)  # whatever the sentence needs
+    note: str = ""  # as above
 
 
 class Tallies:
@@ -128,6 +130,43 @@ def name(run: Run, row: int) -> str:
 def plural(count: int, noun: str) -> str:
     """Such as "1 operation" and "1,240 operations"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def planted(run: Run, kinds: Sequence[str]) -> dict[int, list[str]]:
+    """Row -> the canaries of these kinds that came through, of the counted operations one of whose calls met a fault.
+
+    Without such a call the words are not of our making.
+    """
+    marks = {mark_of(kind): kind for kind in kinds}
+    chosen = counted(run)
+    found = {
+        row: seen
+        for row, noted in enumerate(run.samples.marks)
+        if chosen[row] and (seen := [marks[mark] for mark in noted if mark in marks])
+    }
+    return {row: seen for row, seen in found.items() if first_met(run, row) is not None}
+
+
+def planted_findings(kind: FindingKind, run: Run, kinds: Sequence[str], title: str, what: str) -> list[Finding]:
+    """A finding for each phase with operations in whose answers canaries of these kinds came through."""
+    tallies = Tallies(run)
+    seen: dict[str, set[str]] = {}
+    for row, came in planted(run, kinds).items():
+        met = first_met(run, row)
+        phase = phase_of(run, row, *([met] if met is not None else []))
+        seen.setdefault(phase, set()).update(came)
+        tallies.case(phase, row, seen=True, evidence=name(run, row))
+    for phase, tally in tallies.by_phase.items():
+        tally.of = max(tally.count, run.hits.get(phase, 0))
+        tally.note = ", ".join(sorted(seen[phase]))
+    return tallies.findings(
+        kind,
+        title,
+        lambda tally: (
+            f"{plural(tally.count, 'user')} got {what} ({tally.note}), "
+            f"of {plural(tally.of, 'operation')} that met a fault."
+        ),
+    )
 
 
 def marked_findings(kind: FindingKind, run: Run, mark: str, title: str, say: Callable[[Tally], str]) -> list[Finding]:

@@ -15,6 +15,7 @@ from chaosllm.call import Call
 from chaosllm.providers import Part, Provider, Slots, View
 from chaosllm.providers._json import at, load
 from chaosllm.rewriting import values
+from chaosllm.rewriting.events import with_text
 from chaosllm.script import Drop, Edit, Piece, Replace
 
 #: Why a tool call stays as it is.
@@ -229,6 +230,55 @@ class Repeated(Stage):
         return out
 
 
+class Spoken(Stage):
+    """A text of ours before or after the answer's own, in whatever says all of it again, and in the usage."""
+
+    def __init__(self, edit: Edit, why: str, call: Call, provider: Provider, text: str, *, before: bool) -> None:
+        super().__init__(edit, why)
+        self._call = call
+        self._provider = provider
+        self._text = text
+        self._before = before
+        self._last = b""  # the last event with text
+        self._shift = 0  # of the numbers that OpenAI's Responses gives its events
+
+    def feed(self, raw: bytes) -> list[bytes]:
+        """The event; with our text in it where it is the first, or after an event of ours once the text is over."""
+        view = self._provider.view(self._call, raw)
+        if view is None:
+            return [raw]
+        if self.played:
+            return [self._later(raw, view)]
+        part = self._provider.part(self._call, raw)
+        if part.text and (self._before or part.finish is not None or part.end):
+            self.played = values.speak(view.document, view.slots, self._text, before=self._before)
+            return [view.close() if self.played else raw]
+        if part.text:
+            self._last = raw
+        elif self._last and not self._before:
+            numbered = isinstance(view.document.get("sequence_number"), int)
+            ours, self._shift = self._event(), 1 if numbered else 0
+            return [*ours, self._later(raw, view)]
+        return [raw]
+
+    def end(self) -> list[bytes]:
+        """Our text, of a stream that says nothing after its own."""
+        return [] if self.played or not self._last or self._before else self._event()
+
+    def _event(self) -> list[bytes]:
+        self.played = True
+        return [with_text(self._call, self._provider, self._last, f" {self._text}", 1)]
+
+    def _later(self, raw: bytes, view: View) -> bytes:
+        """An event after our text agrees with it."""
+        changed = values.speak_again(view.document, view.slots, self._text, before=self._before)
+        number = view.document.get("sequence_number")
+        if self._shift and isinstance(number, int):
+            view.document["sequence_number"] = number + self._shift
+            changed = True
+        return view.close() if changed else raw
+
+
 def _whole_arguments(view: View) -> bool:
     """Whether the arguments in an event are whole: said again, JSON values, or all of a call that it names."""
     slots, document = view.slots, view.document
@@ -253,6 +303,8 @@ def stage(edit: Drop | Replace, call: Call, provider: Provider) -> Stage:
             return Repeated(edit, WHY[Piece.TOOL], call, provider)
         case Replace(what=Piece.TOOL, how=how):
             return Arguments(edit, WHY[Piece.TOOL], call, provider, how)
+        case Replace(what=Piece.TEXT, how=how, value=str(text)):
+            return Spoken(edit, WHY[Piece.TEXT], call, provider, text, before=how == "before")
         case _:
             return Changed(edit, WHY[edit.what], call, provider, change(edit))
 
@@ -276,6 +328,8 @@ def change(edit: Drop | Replace) -> Change:
             return values.repeat_call
         case Replace(what=Piece.TOOL, how=how):
             return lambda document, slots: values.damage_all(document, slots, how)
+        case Replace(what=Piece.TEXT, how=how, value=str(text)):
+            return lambda document, slots: values.speak(document, slots, text, before=how == "before")
         case Replace(what=Piece.VECTORS, how="fewer"):
             return values.fewer_vectors
         case Replace(what=Piece.VECTORS, how=how):
@@ -322,5 +376,5 @@ WHY = {
     Piece.TOOL_NAME: "the answer calls no tool",
     Piece.MODEL: "the answer names no model",
     Piece.VECTORS: "the answer has no vectors",
-    Piece.TEXT: "no edit says text otherwise",
+    Piece.TEXT: "the answer says no text",
 }

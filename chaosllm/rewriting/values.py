@@ -18,6 +18,7 @@ from typing import Any
 
 from chaosllm.providers import Slots
 from chaosllm.providers._json import Path, at, dump, load, whole_pairs
+from chaosllm.units import estimate_tokens
 
 type Json = dict[str, Any]
 
@@ -116,6 +117,30 @@ def shrink(document: Json, slots: Slots, share: float) -> bool:
         return False
     grow(document, slots, -round(output * share))
     return True
+
+
+def speak(document: Json, slots: Slots, text: str, *, before: bool) -> bool:
+    """A text of ours before the answer's first words, or after its last ones; False where it has none."""
+    said = [path for path in slots.text if at(document, *path)]
+    if not said:
+        return False
+    path = said[0 if before else -1]
+    put(document, path, _joined(at(document, *path), text, before=before))
+    speak_again(document, slots, text, before=before)
+    return True
+
+
+def speak_again(document: Json, slots: Slots, text: str, *, before: bool) -> bool:
+    """The same in what says an answer's text once more, and in its usage; False where there is neither."""
+    said = [path for path in slots.text_again if at(document, *path)]
+    for path in said[:1] if before else said[-1:]:
+        put(document, path, _joined(at(document, *path), text, before=before))
+    grow(document, slots, estimate_tokens(text))
+    return bool(said or slots.usage)
+
+
+def _joined(said: str, text: str, *, before: bool) -> str:
+    return f"{text} {said}" if before else f"{said} {text}"
 
 
 def drop_finish(document: Json, slots: Slots, empty: Callable[[str], bool]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chaosllm.adapters.driver.judge import Judge, Judgement
+from chaosllm.canaries import CANARIES, mark_of
 from chaosllm.prints import prints
 from chaosllm.record import MARKS, Outcome
 from chaosllm.scenario import Degraded, Good, Operation
@@ -184,3 +185,17 @@ def test_prints_are_of_the_answer_alone() -> None:
     """The prints of an answer are those of its text, not of the JSON around it."""
     text = judge(PLAIN, 200, {"answer": "one two three four", "noise": "five six seven"}).text
     assert prints(text, b"k") == prints("one two three four", b"k")
+
+
+def test_what_a_fault_planted_is_marked() -> None:
+    """In a text, in a JSON string, over several events; not when the app took it out."""
+    signs = [(mark_of(kind), canary.sign) for kind, canary in CANARIES.items()]
+    judge = Judge(PLAIN, (), signs)
+    for kind, canary in CANARIES.items():
+        body = json.dumps({"answer": f"Well. {canary.text}"}).encode()
+        assert judge.whole(200, JSON, body, 1.0).marks == (mark_of(kind),)
+        assert judge.whole(200, JSON, b'{"answer": "Well."}', 1.0).marks == ()
+    stream = Judge(SSE, (), signs).stream()
+    for piece in ("the card is 4000 ", "0012 3456", " 7899"):
+        stream.event("", json.dumps({"text": piece}))
+    assert mark_of("card") in stream.done(200, {}, 1.0).marks

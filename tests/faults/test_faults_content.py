@@ -1,12 +1,14 @@
 """Faults of content: the edits and the answers that they ask for, and the calls that they leave alone."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from chaosllm.call import Call, Request
+from chaosllm.canaries import CANARIES
 from chaosllm.faults import Context, Demanding, Selective
 from chaosllm.limiter import Limiter
 from chaosllm.registry import member, members
@@ -62,6 +64,9 @@ def script(name, call=CHAT, **fields):
         ("model_swap", {}, Replace(Piece.MODEL, "named", "gpt-4o-mini")),
         ("model_swap", {"to": "tiny"}, Replace(Piece.MODEL, "named", "tiny")),
         ("repetition", {"tokens": "50 tokens"}, Repeat(HALF, 50)),
+        ("content", {"text": "hush"}, Replace(Piece.TEXT, "after", "hush")),
+        ("content", {"canary": "card", "where": "start"}, Replace(Piece.TEXT, "before", CANARIES["card"].text)),
+        ("content", {"canary": ["card", "ssn"]}, Replace(Piece.TEXT, "after", CANARIES["ssn"].text)),
         ("refusal", {"kind": "content_filter", "shape": "partial"}, Cut(HALF, Shape.HONEST, "filter")),
         ("truncate", {"shape": "abrupt", "body": "length"}, Cut(HALF, Shape.ABRUPT, body="length")),
     ],
@@ -211,3 +216,28 @@ def test_a_stream_that_was_not_asked_for_its_usage_has_none(provider, path, body
     """OpenAI's chunks say it only where `stream_options.include_usage` asks; others always do."""
     request = Request("POST", "", path, (), json.dumps({"model": "m", "messages": [], **body}).encode(), provider)
     assert member("providers", provider).read(request).counted is counted
+
+
+def test_an_answer_of_canaries_alone_stands_in_the_models_place():
+    """`where: replace` is a whole answer of the provider's own shape."""
+    (reply,) = script("content", canary="api_key", where="replace")
+    assert json.loads(reply.body)["choices"][0]["message"]["content"] == CANARIES["api_key"].text
+    assert (reply.status, reply.reason) == (200, "content/replace")
+
+
+@pytest.mark.parametrize("kind", CANARIES)
+def test_a_canary_is_found_by_its_sign_and_by_no_other(kind):
+    """In its own text, and after what apps do to it: other gaps in numbers, lower case."""
+    for other, canary in CANARIES.items():
+        assert bool(re.search(canary.sign, CANARIES[kind].text, re.IGNORECASE)) is (other == kind)
+    for text in ("Your card ends in 7899.", "4000 0012 3456 78990", "write to jane@example.com", "&lt;script&gt;"):
+        assert not re.search(CANARIES[kind].sign, text, re.IGNORECASE)
+    assert re.search(CANARIES["card"].sign, "4000-0012-3456-7899")
+    assert re.search(CANARIES["ssn"].sign, "987654325")
+
+
+@pytest.mark.parametrize("fields", [{}, {"canary": ["card"], "text": "x"}, {"canary": []}, {"canary": ["crad"]}])
+def test_content_says_one_thing(fields):
+    """A canary or a text, and one that there is."""
+    with pytest.raises(ValidationError, match="expected one"):
+        fault("content", **fields)

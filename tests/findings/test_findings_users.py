@@ -111,3 +111,16 @@ def test_a_finding_belongs_to_the_phase_of_the_rule_it_met():
 
     (found,) = kind.find(made.run(conduct))
     assert found.phase == "storm"
+
+
+@pytest.mark.parametrize(
+    ("code", "mark", "other"),
+    [("sensitive_data_leaked", "canary_card", "canary_html"), ("unsafe_markup_passed", "canary_link", "canary_email")],
+)
+def test_a_canary_that_reaches_a_user_is_critical(code, mark, other):
+    """One is enough, in a good answer too; it is named. Of a call that met no fault the words are not ours."""
+    (found,) = find(code, leaky(mark, Outcome.GOOD, Try(rule=made.RULE)))
+    assert (found.phase, found.severity, found.count, found.of) == ("storm", "critical", 400, 400)
+    assert mark.removeprefix("canary_") in found.sentence
+    assert find(code, leaky(other, Outcome.GOOD, Try(rule=made.RULE))) == []
+    assert find(code, leaky(mark, Outcome.GOOD, Try())) == []

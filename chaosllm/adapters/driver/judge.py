@@ -57,8 +57,8 @@ class Judgement:
 class Judge:
     """Knows the operation's conditions, compiled once."""
 
-    def __init__(self, operation: Operation, leaks: Iterable[str]) -> None:
-        """`leaks` are regular expressions of provider text that no user should see.
+    def __init__(self, operation: Operation, leaks: Iterable[str], planted: Iterable[tuple[str, str]] = ()) -> None:
+        """`leaks` find provider text that no user should see, `planted` (with their marks) what faults had it say.
 
         Raises ValueError for a JSONPath, a pattern or a schema that cannot be read; the reader has
         found those before.
@@ -74,13 +74,14 @@ class Judge:
         self._schema = _schema(operation.good.schema)
         patterns = [f"(?:{leak})" for leak in leaks]
         self._leak = re.compile("|".join(patterns)) if patterns else None
+        self._planted = [(mark, re.compile(sign, re.IGNORECASE)) for mark, sign in dict.fromkeys(planted)]
 
     def whole(self, status: int, headers: Mapping[str, str], body: bytes, seconds: float) -> Judgement:
         """Judges an answer that came to its end in one piece."""
         raw = body.decode("utf-8", "replace")
         document = _json(raw)
         found, text = self._find(document, raw)
-        marks = self._marks(status, headers, raw, is_json=document is not None)
+        marks = self._marks(status, headers, raw, is_json=document is not None) + self.canaries(raw, text)
         keys = tuple(str(key)[:40] for key in list(document)[:20]) if isinstance(document, dict) else ()
         if not self._acceptable(status):
             return Judgement(Outcome.ERROR, f"HTTP {status}", text, marks, found, keys)
@@ -93,7 +94,12 @@ class Judge:
 
     def marks(self, status: int, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
         """What is to be noted of an answer that broke off."""
-        return self._marks(status, headers, body.decode("utf-8", "replace"), is_json=False)
+        raw = body.decode("utf-8", "replace")
+        return self._marks(status, headers, raw, is_json=False) + self.canaries(raw)
+
+    def canaries(self, *said: str) -> tuple[str, ...]:
+        """The marks of what faults planted and the user got, be it as text or inside the strings of a JSON body."""
+        return tuple(mark for mark, sign in self._planted if any(sign.search(text) for text in said))
 
     def stream(self) -> StreamJudge:
         """A judge of one event stream."""
@@ -207,7 +213,7 @@ class StreamJudge:
         """The judgement; `broken` is the client's error kind when the stream did not end properly."""
         judge = self._judge
         text = "".join(self._pieces)
-        marks = judge._marks(status, headers, "\n".join(self._raw), is_json=False)
+        marks = judge._marks(status, headers, "\n".join(self._raw), is_json=False) + judge.canaries(text)
         if self._ended:
             marks = ("end_seen", *marks)
         if self._failed:

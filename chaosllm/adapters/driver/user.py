@@ -25,6 +25,7 @@ from chaosllm.adapters.driver.prompts import PROMPTS
 from chaosllm.adapters.driver.samples import Samples
 from chaosllm.adapters.scenario_file import loader
 from chaosllm.errors import Blame, ChaosError, Exit
+from chaosllm.faults import Planting
 from chaosllm.reader import read
 from chaosllm.rows import Rows, RowsError, prompts, read_rows
 from chaosllm.scenario import Scenario
@@ -85,8 +86,10 @@ def build(
     outgoing = Outgoing(scenario, url=target, rows=rows, environ=os.environ)
     # Of the providers that the app calls, because what one says in plain words another's app may say by itself.
     leaks = [leak for one in scenario.upstreams for leak in registry.member("providers", one.provider).leaks]
+    faults = [rule.fault for rule in scenario.rules]
+    planted = [one for fault in faults if isinstance(fault, Planting) for one in fault.planted()]
     try:
-        judges = [Judge(operation, leaks) for operation in operations]
+        judges = [Judge(operation, leaks, planted) for operation in operations]
         samples = Samples(folder) if folder is not None else None
     except ValueError as error:
         raise ChaosError(f"target.operation: {error}", blame=Blame.SCENARIO, exit_code=Exit.USAGE) from None
