@@ -6,10 +6,13 @@ One draw, one value: so a delay depends on nothing but the identity of its call 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from statistics import NormalDist
 from typing import Annotated, Any, ClassVar, Protocol
 
+from chaosllm.incomplete_gamma import inverse
 from chaosllm.units import format_duration, parse_duration, spelt
 
 _Z95 = NormalDist().inv_cdf(0.95)
@@ -88,6 +91,54 @@ class Lognormal:
 
 
 @dataclass(frozen=True, slots=True)
+class Gamma:
+    """Skewed, given by its mean and its coefficient of variation: sd / mean."""
+
+    mean: float
+    cv: float
+    name: ClassVar[str] = "gamma"
+
+    def sample(self, u: float) -> float:
+        """The gamma quantile, right to 1e-9 of itself."""
+        shape = self.cv**-2
+        return self.mean / shape * inverse(shape, min(max(u, _EDGE), 1 - _EDGE))
+
+    def __str__(self) -> str:
+        return f"gamma, mean {format_duration(self.mean)}, cv {self.cv:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential:
+    """The time to something that may happen at any moment, whatever was before."""
+
+    mean: float
+    name: ClassVar[str] = "exponential"
+
+    def sample(self, u: float) -> float:
+        """-mean ln(1 - u)."""
+        return -self.mean * math.log1p(-min(u, 1 - _EDGE))
+
+    def __str__(self) -> str:
+        return f"exponential, mean {format_duration(self.mean)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Weibull:
+    """The time to a failure: with a shape below 1 most come early, with one above 1 things wear out."""
+
+    scale: float
+    shape: float
+    name: ClassVar[str] = "weibull"
+
+    def sample(self, u: float) -> float:
+        """Scale (-ln(1 - u))^(1/shape)."""
+        return float(self.scale * (-math.log1p(-min(u, 1 - _EDGE))) ** (1 / self.shape))
+
+    def __str__(self) -> str:
+        return f"Weibull, scale {format_duration(self.scale)}, shape {self.shape:g}"
+
+
+@dataclass(frozen=True, slots=True)
 class Pareto:
     """A heavy tail: most near `min`, a few very long; infinite mean when alpha is 1 or less."""
 
@@ -105,25 +156,34 @@ class Pareto:
 
 @dataclass(frozen=True, slots=True)
 class Empirical:
-    """As recorded: a file with one duration a line, such as 350ms; `values` are sorted seconds."""
+    """As recorded in a file; `values` are sorted seconds, `at` their quantiles where they are not evenly apart."""
 
     file: str
     values: tuple[float, ...] = ()
+    at: tuple[float, ...] = ()
     name: ClassVar[str] = "empirical"
 
     def sample(self, u: float) -> float:
-        """The recorded quantile, between neighbours in proportion."""
-        place = u * (len(self.values) - 1)
-        low = int(place)
-        high = min(low + 1, len(self.values) - 1)
-        return self.values[low] + (self.values[high] - self.values[low]) * (place - low)
+        """The recorded quantile, between neighbours in proportion; beyond the last ones, those."""
+        if self.at:
+            high = bisect_right(self.at, u)
+            if high in (0, len(self.at)):
+                return self.values[high - (high > 0)]
+            low, part = high - 1, (u - self.at[high - 1]) / (self.at[high] - self.at[high - 1])
+        else:
+            place = u * (len(self.values) - 1)
+            low = int(place)
+            high, part = min(low + 1, len(self.values) - 1), place - low
+        return self.values[low] + (self.values[high] - self.values[low]) * part
 
     def __str__(self) -> str:
         return f"as recorded in {self.file}"
 
 
 def read_empirical(file: str, text: str) -> Empirical:
-    """The distribution in a file's text; ValueError names the first line that is no duration."""
+    """The distribution in a file's text: durations, or a profile as JSON or YAML; ValueError says what is wrong."""
+    if file.endswith((".json", ".yaml", ".yml")):
+        return _read_profile(file, text)
     values = []
     for number, line in enumerate(text.splitlines(), 1):
         entry = line.split("#")[0].strip()
@@ -137,14 +197,62 @@ def read_empirical(file: str, text: str) -> Empirical:
     return Empirical(file, tuple(sorted(values)))
 
 
-_SHAPES: dict[str, Any] = {kind.name: kind for kind in (Uniform, Normal, Lognormal, Pareto)}
+def _read_profile(file: str, text: str) -> Empirical:
+    """A latency profile: {values: [350ms, ...]}, or {quantiles: {p50: 350ms, p95: 1.2s}}."""
+    import yaml  # noqa: PLC0415  # because the proxy, which is handed what was read, needs none
+
+    try:
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        found = None
+    given = found if isinstance(found, dict) else {}
+    try:
+        if isinstance(values := given.get("values"), list) and values:
+            return Empirical(file, tuple(sorted(_seconds(value) for value in values)))
+        if isinstance(quantiles := given.get("quantiles"), dict) and len(quantiles) > 1:
+            return _of_quantiles(file, quantiles)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+    example = "{values: [350ms, 1.2s]} or {quantiles: {p50: 350ms, p95: 1.2s}}"
+    raise ValueError(f"{file} is no latency profile, expected {example}")
+
+
+def _of_quantiles(file: str, quantiles: Mapping[object, object]) -> Empirical:
+    points = sorted((_quantile(key), _seconds(value)) for key, value in quantiles.items())
+    at, values = zip(*points, strict=True)
+    if list(values) != sorted(values) or len(set(at)) < len(at):
+        raise ValueError("found quantiles that do not rise, expected each above the one before")
+    return Empirical(file, values, at)
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, str):
+        return parse_duration(value)
+    raise ValueError("found what is no duration, expected durations with their unit, such as 350ms")
+
+
+def _quantile(key: object) -> float:
+    try:
+        share = float(key[1:]) / 100 if isinstance(key, str) and key[:1] == "p" else -1.0
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ValueError(f"found quantile {key!r}, expected p0 to p100, such as p50 or p99.9")
+    return share
+
+
+_SHAPES: dict[str, Any] = {
+    kind.name: kind for kind in (Uniform, Normal, Lognormal, Gamma, Pareto, Exponential, Weibull)
+}
+#: What has no unit, and the range in which it means something and its inverse is exact.
+_PLAIN = {"alpha": (0.01, 1000.0), "cv": (0.01, 100.0), "shape": (0.01, 1000.0)}
 _NAMES = ", ".join((*_SHAPES, Empirical.name))
 
 
 def parse_distribution(value: object) -> Distribution:
     """A distribution from "800ms", {lognormal: {median: 800ms, p95: 3s}} or {empirical: FILE}."""
     if not isinstance(value, dict):
-        if isinstance(value, Fixed | Uniform | Normal | Lognormal | Pareto | Empirical):
+        if isinstance(value, Fixed | Uniform | Normal | Lognormal | Gamma | Pareto | Exponential | Weibull | Empirical):
             return value
         return Fixed(parse_duration(value))
     if len(value) != 1:
@@ -163,11 +271,12 @@ def parse_distribution(value: object) -> Distribution:
 
 
 def _number(key: str, value: object) -> float:
-    if key != "alpha":
+    if key not in _PLAIN:
         return parse_duration(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+    least, most = _PLAIN[key]
+    if isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most:
         return float(value)
-    raise ValueError(f"found alpha {value!r}, expected a number above 0, such as 1.5")
+    raise ValueError(f"found {key} {value!r}, expected a number from {least:g} to {most:g}, such as 1.5")
 
 
 def _check(name: str, numbers: dict[str, float]) -> None:
@@ -175,8 +284,9 @@ def _check(name: str, numbers: dict[str, float]) -> None:
         raise ValueError("found low above high, expected low to be the smaller one")
     if name == "lognormal" and not 0 < numbers["median"] < numbers["p95"]:
         raise ValueError("found a p95 that is not above the median, expected 0 < median < p95")
-    if name == "pareto" and numbers["min"] <= 0:
-        raise ValueError("found min 0, expected a duration above 0")
+    for key in ("min", "mean", "scale"):
+        if numbers.get(key) == 0 and name != "normal":
+            raise ValueError(f"found {key} 0, expected a duration above 0")
 
 
 type DurationDistribution = Annotated[
@@ -201,7 +311,10 @@ type DurationDistribution = Annotated[
                             }
                             for name, kind in _SHAPES.items()
                         },
-                        "empirical": {"type": "string", "description": "a file with one duration a line"},
+                        "empirical": {
+                            "type": "string",
+                            "description": "a file with one duration a line, or a latency profile",
+                        },
                     },
                 },
             ]

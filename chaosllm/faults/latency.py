@@ -28,7 +28,8 @@ class Latency:
     name: ClassVar[str] = "latency"
     summary: ClassVar[str] = "the answer begins later, or its tokens come slower"
     about: ClassVar[Mapping[str, str]] = {
-        "first_token": "added before the answer begins: a duration or a distribution",
+        "first_token": "added before the answer begins: a duration or a distribution (uniform, normal, lognormal, "
+        "gamma, pareto, exponential, weibull, or empirical with a file of durations or a latency profile)",
         "hold": "whether the headers wait too, as with real providers, or the first token alone",
         "tokens": "the speed of what follows",
         "jitter": "how much the gaps between tokens vary",
