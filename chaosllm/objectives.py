@@ -27,6 +27,10 @@ from chaosllm.scenario import Comparator, Objective, Role
 from chaosllm.stats import difference, spread
 from chaosllm.units import format_duration
 
+#: What stands by every latency of a locustfile's load (METHOD section 1: coordinated omission).
+CLOSED_LOOP = "closed loop: latency counts from sending, so stalls hide"
+#: Metrics that an open loop counts from the intended start.
+_FROM_DUE = ("latency_", "ttft_", "degradation", "time_to_recover")
 #: An answer to "how many operations would decide it" above this is no help.
 _TOO_MANY = 1_000_000
 
@@ -41,6 +45,7 @@ class Judged:
     bound: float | None  # in base units; of a relative objective what the factor times the reference is
     verdict: str
     why: str = ""  # of an inconclusive one: why, and what would decide it
+    note: str = ""  # what to know when its value is read
 
     def to_json(self) -> dict[str, Any]:
         """The row of summary.json."""
@@ -49,7 +54,7 @@ class Judged:
             "unit": self.unit, **self.estimate.to_json(), "bound": finite(self.bound), "n": self.estimate.n,
             "verdict": self.verdict,
         }  # fmt: skip
-        return row | ({"why": self.why} if self.why else {})
+        return row | ({"why": self.why} if self.why else {}) | ({"note": self.note} if self.note else {})
 
 
 def judge_objectives(run: Run, findings: Sequence[Finding], spoiled: Callable[[Objective], str | None]) -> list[Judged]:
@@ -72,12 +77,20 @@ def judge_objectives(run: Run, findings: Sequence[Finding], spoiled: Callable[[O
         if at not in confirmed:
             why = f"too close to tell when {len(doubtful)} objectives are tested at once (Holm): lengthen the run"
             judged[at] = replace(judged[at], verdict="inconclusive", why=why)
+    judged = [replace(one, note=_note(run, one.objective)) for one in judged]
     return [
         replace(one, verdict="inconclusive", why=reason)
         if one.verdict != "inconclusive" and (reason := spoiled(one.objective))
         else one
         for one in judged
     ]
+
+
+def _note(run: Run, objective: Objective) -> str:
+    """What a closed loop makes of a latency: it counts from sending, and what stalls sends less."""
+    names = (objective.metric, objective.reference[0] if objective.reference else "")
+    timed = any(name.startswith(_FROM_DUE) for name in names)
+    return CLOSED_LOOP if run.scenario.load.closed and timed else ""
 
 
 def _judge(run: Run, objective: Objective, findings: Sequence[Finding], alpha: float) -> Judged:

@@ -63,7 +63,9 @@ class Plan:
         self._held = scenario.phase(hold) if hold is not None else None
         if hold is not None and self._held is None:
             raise ValueError(f"no phase {hold!r} in {scenario.name}")
-        self._due = due_times(scenario.load.rate, scenario.load.arrivals, scenario.seed, scenario.duration)
+        load = scenario.load  # of a closed loop nothing is due beforehand: its calls follow the clock
+        until = 0.0 if load.closed else scenario.duration
+        self._due = due_times(load.rate, load.arrivals, scenario.seed, until)
         self._first_due = {phase.name: bisect_left(self._due, phase.start) for phase in scenario.phases}
         self._mix = Mix(scenario.target, scenario.seed)
         self._named = any(self._mix.names)

@@ -97,7 +97,7 @@ def drive_problems(reading: Reading, environ: Mapping[str, str] | None = None, *
                 Problem(one.where, f"the environment variable {one.name} is not set", f"export {one.name}=... first")
                 for one in unset
             ]
-    if reading.scenario is None or reading.scenario.target.operations:
+    if reading.scenario is None or reading.scenario.target.operations or reading.scenario.load.closed:
         return []
     hint = 'such as operation: {path: /chat, json: {message: "{prompt}"}, answer: $.answer}'
     return [Problem(reading.target, "`target.operation` is missing, and load cannot be driven without it", hint)]

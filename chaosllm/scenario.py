@@ -102,13 +102,26 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Open-loop load; `rate` is operations per second."""
+    """Open-loop load, `rate` operations per second; or the `users` of a locustfile, a closed loop."""
 
     rate: float = 5.0
     arrivals: Arrivals = "poisson"
     prompts: str | None = None  # a file: one prompt a line, or a table in .csv or .jsonl; None: built in
     max_in_flight: int = 500
     correlate: Literal["prompt", "header", "none"] = "prompt"
+    locustfile: str | None = None
+    users: int = 10  # of the locustfile
+    spawn_rate: float | None = None  # users a second; None: all at once
+
+    @property
+    def closed(self) -> bool:
+        """Whether a user asks again only after the last answer came, so that nothing is due beforehand."""
+        return self.locustfile is not None
+
+    @property
+    def lever(self) -> str:
+        """The key that makes the load more or less."""
+        return "load.users" if self.closed else "load.rate"
 
 
 @dataclass(frozen=True, slots=True)

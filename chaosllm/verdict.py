@@ -58,6 +58,7 @@ def judge(run: Run) -> dict[str, Any]:
         "validity": [one.to_json() for one in checks],
         "calibration": run.meta.get("calibration") or {},
         "instrument": instrument(run),
+        "loop": "closed" if run.scenario.load.closed else "open",
         "stopped": run.stopped,
     }
 
@@ -123,7 +124,7 @@ def _fix_first(
     """The one thing to do now; "" when there is nothing to do."""
     if verdict is Verdict.INCONCLUSIVE:  # what would decide it; advice on a lesser finding would not
         return next((_sentence(f"{one.what}: {one.hint}") for one in checks if not one.ok), "") or next(
-            _undecided(one) for one in objectives if one.verdict == "inconclusive"
+            _undecided(one, run.scenario.load.lever) for one in objectives if one.verdict == "inconclusive"
         )
     for one in _damning(run, findings) or findings:
         return f"{one.title}. {one.advice}"
@@ -136,9 +137,9 @@ def _fix_first(
     return ""
 
 
-def _undecided(one: Judged) -> str:
+def _undecided(one: Judged, lever: str) -> str:
     """What would decide an objective; where operations are lacking, how to get them."""
-    more = ": raise load.rate or the phase's duration" if "operations" in one.why else ""
+    more = f": raise {lever} or the phase's duration" if "operations" in one.why else ""
     return _sentence(f"{one.objective.text} is undecided: {one.why}{more}")
 
 

@@ -92,7 +92,7 @@ class TargetFile(Model):
 
 
 class LoadFile(Model):
-    """Open-loop load."""
+    """Open-loop load, or a locustfile's closed loop."""
 
     rate: PositiveRate = 5.0
     arrivals: Literal["constant", "poisson"] = "poisson"
@@ -101,6 +101,9 @@ class LoadFile(Model):
     ] = None
     max_in_flight: Annotated[int, Field(ge=1, le=100_000)] = 500
     correlate: Literal["prompt", "header", "none"] = "prompt"
+    locustfile: Annotated[FileName | None, Field(description="the team's own, in place of rate and operation")] = None
+    users: Annotated[int, Field(ge=1, le=100_000, description="of the locustfile, all the time")] = 10
+    spawn_rate: Annotated[PositiveRate | None, Field(description="of the locustfile; else all come at once")] = None
 
 
 def target_of(found: TargetFile) -> model.Target:

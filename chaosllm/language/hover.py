@@ -53,6 +53,7 @@ HOVER: dict[str, dict[str, str]] = {
         "arrivals": "poisson as real users come, or constant",
         "max_in_flight": "beyond it arrivals are dropped, and counted",
         "correlate": "how a call is matched to its operation: by a reference in the prompt, by a trace header, or not",
+        "locustfile": "a Python file beside the scenario; its User classes ask the app, as a closed loop",
     },
     "Phase": {
         "name": "such as storm; objectives name it",

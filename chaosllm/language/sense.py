@@ -10,6 +10,7 @@ from chaosllm import scenario as model
 from chaosllm.errors import Level
 from chaosllm.language.asking import OperationFile, load_of
 from chaosllm.language.bounds import AFTER_FAULT
+from chaosllm.language.closed_loop import check_locustfile
 from chaosllm.language.model import ScenarioFile
 from chaosllm.language.places import check_places
 from chaosllm.language.samples import Samples
@@ -40,6 +41,7 @@ def check_sense(
     checks.files(whole)
     checks.operations(whole)
     checks.names(whole, phases)
+    check_locustfile(document, problems, checks.text, whole=whole, phases=phases)
     checks.recoveries(phases, objectives)
     checks.warnings(phases)
     checks.samples(whole, phases, objectives)
@@ -58,7 +60,7 @@ class _Sense:
         end = phases[-1].end
         if end > LONGEST:
             self.add(("phases",), f"the phases last {end / 86400:.3g} days", "expected at most 30 days")
-        elif whole.load.rate * end > OPERATIONS_AT_MOST:
+        elif whole.load.locustfile is None and whole.load.rate * end > OPERATIONS_AT_MOST:
             self.add(
                 ("load", "rate"),
                 f"{whole.load.rate:g}/s over {format_duration(end)} is over {OPERATIONS_AT_MOST} operations",
@@ -120,11 +122,15 @@ class _Sense:
 
     def names(self, whole: ScenarioFile, phases: list[model.Phase]) -> None:
         """Operations that rules name."""
+        asked = whole.load.locustfile is None
         known = [operation.name for operation in whole.target.operations or ()]
         for at, phase in enumerate(phases):
             for number, rule in enumerate(phase.rules):
                 for path, name in _named(rule.match, ("phases", at, "rules", number, "match")):
-                    if name not in known:
+                    if not asked:
+                        hint = "write a number of an operation, or match by path, prompt or model"
+                        self.add(path, "a locustfile asks, and its requests have no names", hint)
+                    elif name not in known:
                         hint = suggest(name, known) or "target.operations gives names to operations"
                         self.add(path, f"there is no operation `{name}`", hint)
 
@@ -132,7 +138,8 @@ class _Sense:
         """What would run, but not as its author thinks."""
         if operation.json_ is not None and operation.body is not None:
             self.add((*base, "body"), "found both `json` and `body`", "a request has one body: leave one out")
-        if whole.load.correlate == "prompt" and "{prompt}" not in _texts(operation):
+        asked = whole.load.locustfile is None  # else the locustfile asks, and headers name its operations
+        if asked and whole.load.correlate == "prompt" and "{prompt}" not in _texts(operation):
             self.add(
                 base,
                 "no `{prompt}` in json, body or path, so calls cannot be matched to operations",
@@ -182,7 +189,9 @@ class _Sense:
                 self.problems.add(where, f"no {role} phase, so these cannot be judged: {lost}", example, Level.WARNING)
 
     def samples(self, whole: ScenarioFile, phases: list[model.Phase], objectives: list[model.Objective]) -> None:
-        """Objectives that a run would leave undecided, because a phase is too short."""
+        """Objectives that a run would leave undecided, because a phase is too short; of a closed loop nobody knows."""
+        if whole.load.locustfile is not None:
+            return
         samples = Samples(phases, load_of(whole.load), whole.seed)
         for short in samples.shortages(objectives):
             if self.problems.full:

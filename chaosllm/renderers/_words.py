@@ -45,6 +45,11 @@ OUTCOMES: Mapping[str, str] = {  # shown in this order: what is well first
 }
 
 
+def closed_loop(summary: Mapping[str, Any]) -> str:
+    """What to know of every latency in a run whose load was a closed loop; "" for an open one."""
+    return "closed loop: latency counts from sending, so stalls hide" if summary.get("loop") == "closed" else ""
+
+
 def clean(value: object, longest: int = LONGEST) -> str:
     """Text without terminal escapes, control and direction-changing characters; a long one is cut.
 

@@ -108,6 +108,8 @@ def _facts(material: Material) -> Iterator[tuple[str, str]]:
         yield "time to recover", words.seconds(summary["time_to_recover"])
     if summary.get("seed") is not None:
         yield "seed", str(summary["seed"])
+    if loop := words.closed_loop(summary):
+        yield "load", loop
     if app := material.meta.get("app"):
         yield "app", str(app)
     if started := material.meta.get("started"):
@@ -183,7 +185,7 @@ def _objectives(objectives: Sequence[Mapping[str, Any]]) -> str:
         verdict = verdict if verdict in words.VERDICTS else "inconclusive"
         word, icon = words.VERDICTS[verdict]
         unit = str(item.get("unit") or words.unit_of(str(item.get("text", ""))))
-        why = item.get("why") or item.get("note") or ""
+        why = "; ".join(str(item[key]) for key in ("why", "note") if item.get(key))
         rows.append(
             (
                 f'<span class="word {verdict}"><span aria-hidden="true">{icon}</span> {word}</span>',

@@ -64,6 +64,8 @@ def _head(summary: Mapping[str, Any]) -> list[str]:
         parts.append(f"> {text(hypothesis)}\n>\n> **{words.held(summary)}**")
     if reasons := [*words.impact(summary), *words.reasons(summary, objectives=False)]:
         parts.append("\n".join(f"- {text(reason)}" for reason in reasons))
+    if loop := words.closed_loop(summary):
+        parts.append(f"Load: {loop}.")
     if first := words.fix_first(summary):
         parts.append(f"**Fix first:** {text(first)}")
     return parts
@@ -80,7 +82,7 @@ def _objectives(objectives: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [
         (
             _MARK.get(str(item.get("verdict")), "?"),
-            code(item.get("text")) + (f"<br>{text(item['why'])}" if item.get("why") else ""),
+            code(item.get("text")) + "".join(f"<br>{text(item[key])}" for key in ("why", "note") if item.get(key)),
             text(words.objective_value(item)),
         )
         for item in objectives

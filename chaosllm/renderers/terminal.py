@@ -102,6 +102,8 @@ def _objectives(objectives: Sequence[Mapping[str, Any]]) -> Table | None:
         table.add_row(mark, _said(item.get("text")), _said(words.objective_value(item), "bold"))
         if item.get("verdict") == "inconclusive" and item.get("why"):
             table.add_row("", _said(item["why"], "dim"))
+        if item.get("note"):
+            table.add_row("", _said(item["note"], "dim"))
     return table
 
 
@@ -138,6 +140,8 @@ def _foot(summary: Mapping[str, Any], report: str) -> list[RenderableType]:
     grid.add_column(overflow="fold")
     if strange := words.unrecognised(summary):
         grid.add_row(Text("Note:", "bold"), _said(f"{strange}."))
+    if loop := words.closed_loop(summary):
+        grid.add_row(Text("Load:", "bold"), _said(f"{loop}."))
     if first := words.fix_first(summary):
         grid.add_row(Text("Fix first:", "bold"), _said(first))
     if report:

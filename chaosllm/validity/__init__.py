@@ -13,6 +13,7 @@ from chaosllm import registry
 from chaosllm.analysis import injection
 from chaosllm.join import Run
 from chaosllm.scenario import Objective
+from chaosllm.validity import _closed as closed
 from chaosllm.validity import _conditions as conditions
 from chaosllm.validity import _injection as injected
 from chaosllm.validity import _limits as limits
@@ -32,7 +33,7 @@ def check(run: Run) -> list[Check]:
         lambda run: injected.shares(run, rows), injected.hits,
         conditions.steady_state, conditions.upstream, conditions.load, conditions.calls,
         conditions.generator_lag, conditions.proxy_lag, limits.lag, limits.cores, limits.delays, limits.pace,
-        conditions.clock, records.match,
+        conditions.clock, records.match, closed.tasks, closed.users, closed.elsewhere,
     ]  # fmt: skip
     return [found for each in checks for found in each(run)]
 

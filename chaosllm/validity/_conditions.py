@@ -36,7 +36,8 @@ def calibration(run: Run) -> Iterable[Check]:
         "calibration",
         found["ok"] is not False,
         "injected delay and share are what was asked for" if found["ok"] is not False else _miscalibrated(found),
-        "the machine is too busy to inject exactly: close other work, lower load.rate, or use more cores",
+        "the machine is too busy to inject exactly: close other work, "
+        f"lower {run.scenario.load.lever}, or use more cores",
         ALL,
     )
 
@@ -68,8 +69,8 @@ def steady_state(run: Run) -> Iterable[Check]:
             f"{format_share(share)} of {len(rows):,} operations were good in {phase.name}, before any fault"
             if len(rows)
             else f"no operation ended in {phase.name}",
-            f"the app must work before it is broken ({format_share(LEAST_BASELINE)} good): mend it, lower load.rate, "
-            "check `good` and `answer` in target.operation, or lengthen the warm-up",
+            f"the app must work before it is broken ({format_share(LEAST_BASELINE)} good): mend it, lower "
+            f"{run.scenario.load.lever}, check `good` and `answer` in target.operation, or lengthen the warm-up",
             ALL,
         )
 
@@ -98,7 +99,9 @@ def upstream_error(event: Event) -> bool:
 
 
 def load(run: Run) -> Iterable[Check]:
-    """Every operation of the baseline could be sent."""
+    """Every operation of the baseline could be sent; a closed loop drops none."""
+    if run.scenario.load.closed:
+        return
     for phase in run.phases(Role.BASELINE):
         due = run.due(phase.name)
         dropped = int(run.samples.was(Outcome.DROPPED)[due].sum())
@@ -132,7 +135,9 @@ def calls(run: Run) -> Iterable[Check]:
 
 
 def generator_lag(run: Run) -> Iterable[Check]:
-    """Operations start when they are due."""
+    """Operations start when they are due; in a closed loop that is when they are sent, and says nothing."""
+    if run.scenario.load.closed:
+        return
     sent = (run.phase_of >= 0) & ~run.samples.was(Outcome.DROPPED)  # without a time: NaN, which fails
     late, due = (run.samples.t_sent - run.samples.t_due)[sent], run.samples.t_due[sent]
     lag = quantile(late, 0.99) if sent.any() else 0.0

@@ -71,7 +71,7 @@ def cores(run: Run) -> Iterable[Check]:
             f"in the busiest it used {busiest}"
             if worst.grave
             else f"{_NAMES[name]} used {busiest} in its busiest second (at most {format_share(MOST_BUSY)})",
-            f"other work has the cores: end it, lower load.rate, or use {_machine(run)}"
+            f"other work has the cores: end it, lower {run.scenario.load.lever}, or use {_machine(run)}"
             if waited > used
             else _hint(run, name),
             TIMING,
@@ -159,15 +159,15 @@ def _who(part: Seconds, parts: list[Seconds]) -> str:
 
 
 def _hint(run: Run, name: str) -> str:
-    return proxy_hint(run) if name == "proxy" else f"lower load.rate, or use {_machine(run)}"
+    return proxy_hint(run) if name == "proxy" else f"lower {run.scenario.load.lever}, or use {_machine(run)}"
 
 
 def proxy_hint(run: Run) -> str:
     """What to change when the proxy is at its limit."""
     workers = len({signs.worker for signs in processes(run) if signs.process == "proxy"}) or 1
     return (
-        "lower load.rate, so that fewer calls and streams run at a time, give the proxy more processes with "
-        f"--proxy-workers {workers + 1}, or use {_machine(run)}"
+        f"lower {run.scenario.load.lever}, so that fewer calls and streams run at a time, give the proxy more "
+        f"processes with --proxy-workers {workers + 1}, or use {_machine(run)}"
     )
 
 

@@ -72,7 +72,8 @@ def operations(run: Run) -> Iterable[Check]:
         "operations",
         sent > 0,
         f"{sent:,} operations were sent after the warm-up",
-        "no load was driven: raise load.rate or the phases' durations, and let the run come to its phases",
+        f"no load was driven: raise {run.scenario.load.lever} or the phases' durations, and let the run come to its "
+        "phases",
         ALL,
     )
 
@@ -85,7 +86,8 @@ def kept(run: Run) -> Iterable[Check]:
     due = (run.meta.get("driver") or {}).get("due")
     if isinstance(due, int) and not run.stopped:
         load = run.scenario.load
-        due = max(due, len(due_times(load.rate, load.arrivals, run.scenario.seed, run.scenario.duration)))
+        if not load.closed:
+            due = max(due, len(due_times(load.rate, load.arrivals, run.scenario.seed, run.scenario.duration)))
         yield Check(
             "samples",
             due <= len(run.samples),
@@ -181,7 +183,9 @@ def match(run: Run) -> Iterable[Check]:
             if run.joined
             else f", {format_share(LEAST_MATCH)} are needed: metrics and findings by operation withheld"
         ),
-        "put {prompt} where the app passes it on to the LLM unchanged, or use load.correlate: header and let the app "
-        "pass the header on",
+        "let the app pass the header traceparent or x-chaosllm-ref of each request on to the LLM"
+        if run.scenario.load.closed
+        else "put {prompt} where the app passes it on to the LLM unchanged, or use load.correlate: header and let the "
+        "app pass the header on",
         JOINED,
     )

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import gevent
 import pytest
 
+from chaosllm.adapters.driver.account import quantile
 from chaosllm.adapters.driver.client import Client
-from chaosllm.adapters.driver.dispatcher import Dispatcher, OperationFailed, quantile
+from chaosllm.adapters.driver.dispatcher import Dispatcher, OperationFailed
 from chaosllm.adapters.driver.judge import Judge
 from chaosllm.adapters.driver.outgoing import Outgoing
 from chaosllm.record import Outcome, Sample
@@ -89,8 +90,8 @@ def test_past_the_cap_arrivals_are_dropped_and_counted(app: str) -> None:
     load.run(monotonic())
     hung = [sample for sample in kept.samples if sample.outcome is Outcome.HANG]
     dropped = [sample for sample in kept.samples if sample.outcome is Outcome.DROPPED]
-    assert (len(hung), len(dropped)) == (load.counts.sent, load.counts.dropped)
-    assert len(hung) + len(dropped) == load.counts.due == 40
+    assert (len(hung), len(dropped)) == (load.account.counts.sent, load.account.counts.dropped)
+    assert len(hung) + len(dropped) == load.account.counts.due == 40
     assert 6 <= len(hung) <= 9  # three each 400 ms
     assert all(sample.t_sent is None and sample.t_end is None for sample in dropped)
     assert all((sample.t_end or 0.0) - sample.t_due >= 0.4 for sample in hung)
@@ -104,7 +105,7 @@ def test_an_operation_in_flight_at_the_stop_has_no_sample(app: str) -> None:
     load.run(began)
     assert monotonic() - began < 2.0
     assert kept.samples == []
-    assert load.totals()["unfinished"] == load.counts.sent > 0
+    assert load.totals()["unfinished"] == load.account.counts.sent > 0
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_preflight_says_what_came_of_one_operation(app: str, path: str, expected
     load, kept = dispatcher(app, path)
     preflight = load.preflight(0)
     assert expected.items() <= preflight.items()
-    assert (kept.samples, load.counts.sent) == ([], 0)
+    assert (kept.samples, load.account.counts.sent) == ([], 0)
 
 
 def test_locust_hears_of_each_operation(app: str) -> None:
@@ -150,7 +151,7 @@ def test_our_own_failure_is_told_once(app: str) -> None:
     load, kept = dispatcher(app, "/chat", judges=[Broken(Operation(), ())], failed=told.append)
     load.run(monotonic())
     assert told == ["RuntimeError while operation 0 was driven"]
-    assert (load.counts.sent, kept.samples) == (50, [])
+    assert (load.account.counts.sent, kept.samples) == (50, [])
 
 
 def test_a_request_that_cannot_be_matched_is_warned_of(app: str) -> None:

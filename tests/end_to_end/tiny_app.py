@@ -22,6 +22,8 @@ class Chat(BaseHTTPRequestHandler):
         try:
             upstream = HTTPConnection(base.hostname, base.port, timeout=10)
             headers = {"content-type": "application/json"}
+            if "traceparent" in self.headers:
+                headers["traceparent"] = self.headers["traceparent"]
             upstream.request("POST", f"{base.path}/chat/completions", json.dumps(asked), headers)
             answer = upstream.getresponse()
             status, body = answer.status, json.loads(answer.read())

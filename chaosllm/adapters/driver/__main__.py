@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, process_time
@@ -25,6 +25,7 @@ from gevent.event import Event
 from gevent.os import make_nonblocking, nb_read
 from locust.env import Environment
 
+from chaosllm.adapters.driver.closed import ClosedLoop
 from chaosllm.adapters.driver.dispatcher import Dispatcher
 from chaosllm.adapters.driver.user import OpenLoopUser, build, load_scenario
 from chaosllm.adapters.processor import waiting
@@ -32,13 +33,14 @@ from chaosllm.errors import ChaosError, Exit
 from chaosllm.vitals import Vitals
 
 _STDIN = 0
+_STDOUT = os.dup(1)  # ours alone: a locustfile may print, and what it prints is no message
 _PROGRESS = 1.0  # seconds between progress messages and flushes
 
 
 def say(kind: str, **content: Any) -> None:
     """Writes one message; a supervisor that is gone is passed over, end of file on stdin tells."""
     with suppress(BrokenPipeError):
-        os.write(1, json.dumps({"type": kind, **content}).encode() + b"\n")  # under PIPE_BUF: never torn
+        os.write(_STDOUT, json.dumps({"type": kind, **content}).encode() + b"\n")  # under PIPE_BUF: never torn
 
 
 def lines() -> Iterator[dict[str, Any]]:
@@ -60,18 +62,34 @@ class Users(OpenLoopUser):
     """All users of the scenario's app."""
 
 
+class OpenLoop:
+    """A dispatcher under Locust."""
+
+    def __init__(self, dispatcher: Dispatcher, target: str) -> None:
+        self.load = dispatcher
+        self._environment = Environment(user_classes=[Users], host=target)
+        self._runner = self._environment.create_local_runner()
+        Users.dispatcher = dispatcher
+
+    def begin(self, t0: float, over: Callable[[], None]) -> None:
+        """Starts the load; `over` is called at its end."""
+        Users.t0, Users.over = t0, staticmethod(over)
+        self._runner.start(1, spawn_rate=1)
+
+    def quit(self) -> None:
+        """Ends what is left of Locust."""
+        self._runner.quit()
+
+
 class Session:
     """One run: commands in, messages out."""
 
-    def __init__(self, dispatcher: Dispatcher, target: str) -> None:
-        self._dispatcher = dispatcher
-        self._environment = Environment(user_classes=[Users], host=target)
-        self._environment.create_local_runner()
+    def __init__(self, loop: OpenLoop | ClosedLoop) -> None:
+        self._loop = loop
+        self._load = loop.load
         self._t0: float | None = None
         self._over = Event()
         self._vitals = Vitals(monotonic, process_time, waiting())
-        Users.dispatcher = dispatcher
-        Users.over = staticmethod(self._over.set)
 
     def run(self, commands: Iterator[dict[str, Any]]) -> int:
         """Runs until the load is over or somebody ends it; the exit code."""
@@ -82,14 +100,13 @@ class Session:
         self._over.wait()
         gevent.killall([listening, ticking])
         self._vitals.stop()
-        if self._environment.runner is not None:
-            self._environment.runner.quit()
+        self._loop.quit()
         try:
-            self._dispatcher.close()
+            self._load.close()
         except OSError as error:
             say("failure", what=f"samples could not be written: {error.strerror}")
         say("vitals", **self._vitals.to_json())
-        say("done", **self._dispatcher.totals())
+        say("done", **self._load.totals())
         return Exit.PASS
 
     def _listen(self, commands: Iterator[dict[str, Any]]) -> None:
@@ -99,6 +116,8 @@ class Session:
                     self._start(float(command["t0"]))
                 case "preflight":
                     gevent.spawn(self._preflight, int(command.get("place", 0)))
+                case "enough" if isinstance(self._load, ClosedLoop):
+                    self._load.enough()
                 case "status":
                     self._progress()
                 case "stop":
@@ -108,18 +127,17 @@ class Session:
         self._stop()
 
     def _start(self, t0: float) -> None:
-        self._t0 = Users.t0 = t0
+        self._t0 = t0
         self._vitals.start(t0)
-        if self._environment.runner is not None:
-            self._environment.runner.start(1, spawn_rate=1)
+        self._loop.begin(t0, self._over.set)
 
     def _stop(self) -> None:
-        self._dispatcher.stop()
+        self._load.stop()
         self._over.set()
 
     def _preflight(self, place: int) -> None:
         try:
-            say("preflight", **self._dispatcher.preflight(place))
+            say("preflight", **self._load.preflight(place))
         except Exception as error:  # ours: the supervisor waits for this answer and must get one
             say("preflight", outcome="error", status=0, error=f"{type(error).__name__} in the driver itself",
                 answer_found=False, json_keys=[], seconds=0.0)  # fmt: skip
@@ -128,7 +146,7 @@ class Session:
         while True:
             gevent.sleep(_PROGRESS)
             try:
-                self._dispatcher.flush()
+                self._load.flush()
             except OSError as error:
                 say("failure", what=f"samples cannot be written: {error.strerror}")
             if self._t0 is not None:
@@ -136,7 +154,7 @@ class Session:
 
     def _progress(self) -> None:
         t = monotonic() - (self._t0 if self._t0 is not None else monotonic())
-        say("progress", **self._dispatcher.progress(t), **self._vitals.newest)
+        say("progress", **self._load.progress(t), **self._vitals.newest)
 
 
 def main() -> int:
@@ -151,19 +169,24 @@ def main() -> int:
         path, base = Path(config["scenario"]), Path(config["base"])
         folder = Path(config["folder"]) if config.get("folder") else None
         scenario = load_scenario(path, base)
-        target = config.get("target") or scenario.target.url
-        dispatcher = build(
-            scenario, base=base, target=target, key=bytes.fromhex(config["key"]), folder=folder,
-            failed=lambda what: say("failure", what=what),
-        )  # fmt: skip
+        given: dict[str, Any] = {
+            "base": base, "target": config.get("target") or scenario.target.url, "key": bytes.fromhex(config["key"]),
+            "folder": folder,
+        }  # fmt: skip
+        loop: OpenLoop | ClosedLoop
+        if scenario.load.closed:
+            loop = ClosedLoop(scenario, **given)
+        else:
+            dispatcher = build(scenario, failed=lambda what: say("failure", what=what), **given)
+            loop = OpenLoop(dispatcher, given["target"])
     except ChaosError as error:
-        say("error", what=error.what, hint=error.hint)
+        say("error", what=error.what, hint=error.hint, blame=error.blame)
         return Exit.COULD_NOT_RUN
     except (KeyError, TypeError, ValueError) as error:
         say("error", what=f"the driver's config is wrong: {error}", hint="this is a bug in chaosllm")
         return Exit.COULD_NOT_RUN
-    say("ready", locust=locust.__version__, warnings=dispatcher.warnings)
-    return Session(dispatcher, target).run(commands)
+    say("ready", locust=locust.__version__, warnings=loop.load.warnings)
+    return Session(loop).run(commands)
 
 
 if __name__ == "__main__":

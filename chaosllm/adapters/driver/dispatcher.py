@@ -9,10 +9,7 @@ Laws:
 
 from __future__ import annotations
 
-from array import array
-from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
@@ -20,6 +17,7 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
+from chaosllm.adapters.driver.account import Account
 from chaosllm.adapters.driver.client import Client, ExchangeError
 from chaosllm.adapters.driver.exchange import Exchange
 from chaosllm.adapters.driver.judge import Judge
@@ -30,24 +28,9 @@ from chaosllm.identity import PREFLIGHT
 from chaosllm.record import Outcome, Sample
 from chaosllm.scenario import Scenario
 
-#: Seconds of the newest operations that a progress message sums up.
-_RECENT = 10.0
-
 
 class OperationFailed(Exception):  # noqa: N818  # it is a result for Locust's failure table, nobody raises it
     """What Locust shows of an operation that was neither good nor degraded."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """How far the load is."""
-
-    due: int = 0
-    sent: int = 0
-    dropped: int = 0
-    ended: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    lags: array[float] = field(default_factory=lambda: array("d"))  # actual start - due, seconds
 
 
 class Dispatcher:
@@ -68,20 +51,17 @@ class Dispatcher:
 
         `failed` is told, once per kind, of errors in our own code.
         """
-        self.counts = Counts()
+        self.account = Account(scenario, samples)
         self.fire: Callable[..., Any] | None = None  # Locust's request event
         self._scenario = scenario
         self._outgoing = outgoing
         self._client = client
         self._judges = judges
         self._key = key
-        self._samples = samples
         self._failed = failed
         self._failures: set[str] = set()
         self._group = Group()
         self._stopped = Event()
-        self._recent: deque[tuple[float, float]] = deque()  # (t_end, latency)
-        self._recent_lags: deque[tuple[float, float]] = deque()  # (t_sent, lag)
 
     @property
     def warnings(self) -> list[str]:
@@ -95,7 +75,7 @@ class Dispatcher:
 
     def run(self, t0: float) -> None:
         """Sends every operation that is due after monotonic time `t0`, and waits for the last ones."""
-        load, counts = self._scenario.load, self.counts
+        load, counts = self._scenario.load, self.account.counts
         for index, due in enumerate(due_times(load.rate, load.arrivals, self._scenario.seed, self._scenario.duration)):
             # wait(0) yields too, so that operations already started get their turn when we are late.
             self._stopped.wait(max(0.0, t0 + due - monotonic()))
@@ -104,7 +84,7 @@ class Dispatcher:
             counts.due += 1
             if len(self._group) >= load.max_in_flight:
                 counts.dropped += 1
-                self._keep(Sample(index, due))
+                self.account.keep(Sample(index, due))
             else:
                 counts.sent += 1
                 self._group.start(gevent.Greenlet(self._operate, index, due, t0))
@@ -118,13 +98,11 @@ class Dispatcher:
     def close(self) -> None:
         """Closes connections and sample files. Raises OSError when the disk is full."""
         self._client.close()
-        if self._samples is not None:
-            self._samples.close()
+        self.account.close()
 
     def flush(self) -> None:
         """Writes out what is kept. Raises OSError when the disk is full."""
-        if self._samples is not None:
-            self._samples.flush()
+        self.account.flush()
 
     def preflight(self, place: int) -> dict[str, Any]:
         """One of the target's operations, which no rule touches, outside the load: what came of it, for people."""
@@ -141,54 +119,28 @@ class Dispatcher:
         }
 
     def progress(self, t: float) -> dict[str, Any]:
-        """How the load goes at second `t` of the run; times over the last ten seconds."""
-        for recent in (self._recent, self._recent_lags):
-            while recent and recent[0][0] < t - _RECENT:
-                recent.popleft()
-        latencies = sorted(latency for _, latency in self._recent)
-        phase = self._scenario.phase_at(t)
-        return {
-            "t": round(t, 3),
-            "phase": phase.name if phase else "",
-            "due": self.counts.due,
-            "sent": self.counts.sent,
-            "in_flight": len(self._group),
-            "dropped": self.counts.dropped,
-            "outcomes": dict(self.counts.outcomes),
-            "p50": quantile(latencies, 0.5),
-            "p95": quantile(latencies, 0.95),
-            "lag_p99": quantile(sorted(lag for _, lag in self._recent_lags), 0.99),
-        }
+        """How the load goes at second `t` of the run."""
+        return self.account.progress(t, len(self._group))
 
     def totals(self) -> dict[str, Any]:
         """The load's account of itself, once it is over."""
-        lags = sorted(self.counts.lags)
-        return {
-            "lag_p50": quantile(lags, 0.5),
-            "lag_p99": quantile(lags, 0.99),
-            "due": self.counts.due,
-            "sent": self.counts.sent,
-            "dropped": self.counts.dropped,
-            "unfinished": self.counts.sent - self.counts.ended,
-            "outcomes": dict(self.counts.outcomes),
-        }
+        return self.account.totals()
 
     def _operate(self, index: int, due: float, t0: float) -> None:
         began = monotonic()
         t_sent, place = began - t0, self._outgoing.place(index)
-        self.counts.lags.append(t_sent - due)
-        self._recent_lags.append((t_sent, t_sent - due))
+        self.account.began(t_sent, t_sent - due)
         try:
             exchange = self._exchange(index, place, began)
             sample, _ = exchange.result(index, due, began, t0, self._key)
-            self._keep(sample)
+            self.account.keep(sample)
             self._tell_locust(sample, place, exchange.size)
         except Exception as error:  # ours: it is reported, and makes the run INCONCLUSIVE
             what = f"{type(error).__name__} while operation {index} was driven"
             if type(error).__name__ not in self._failures:  # once per kind: 10 000 lines help nobody
                 self._failures.add(type(error).__name__)
                 self._failed(what)
-        self.counts.ended += 1  # not when stop() ended it
+        self.account.counts.ended += 1  # not when stop() ended it
 
     def _exchange(self, index: int, place: int, began: float) -> Exchange:
         exchange = Exchange(self._judges[place])
@@ -207,13 +159,6 @@ class Dispatcher:
             deadline.close()
         return exchange
 
-    def _keep(self, sample: Sample) -> None:
-        self.counts.outcomes[str(sample.outcome)] += 1
-        if sample.t_end is not None:
-            self._recent.append((sample.t_end, sample.t_end - sample.t_due))
-        if self._samples is not None:
-            self._samples.add(sample)
-
     def _tell_locust(self, sample: Sample, place: int, size: int) -> None:
         if self.fire is None or sample.t_end is None:
             return
@@ -227,8 +172,3 @@ class Dispatcher:
             exception=None if well else OperationFailed(f"{sample.outcome}: {sample.error}".removesuffix(": ")),
             context={"operation": sample.operation},
         )
-
-
-def quantile(ordered: list[float], q: float) -> float:
-    """The nearest-rank quantile of sorted numbers, 0.0 for none: for progress only, never for a verdict."""
-    return round(ordered[min(len(ordered) - 1, int(q * len(ordered)))], 6) if ordered else 0.0

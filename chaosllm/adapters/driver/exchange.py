@@ -28,6 +28,11 @@ class Exchange:
         self.size = 0
         self.status = 0
 
+    @property
+    def streamed(self) -> bool:
+        """Whether the answer is read event by event."""
+        return self._stream is not None
+
     def started(self, status: int, headers: dict[str, str]) -> None:
         """Status and headers came."""
         self.status, self._headers = status, headers

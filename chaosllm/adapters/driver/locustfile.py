@@ -29,6 +29,10 @@ except ChaosError as error:
     sys.exit(error.what)
 
 
+if _scenario.load.closed:
+    sys.exit(f"the load of this scenario is a locustfile of its own: locust -f {_scenario.load.locustfile}")
+
+
 class Users(OpenLoopUser):
     """All users of the scenario's app."""
 

@@ -220,7 +220,8 @@ class Child:
         """Why this child is gone: its own `error` message, else its exit code and last line of log."""
         if "error" in self.latest:
             said = self.latest["error"]
-            return ChildError(str(said.get("what", "")), hint=str(said.get("hint", "")))
+            blame = Blame(said["blame"]) if said.get("blame") in list(Blame) else Blame.TOOL
+            return ChildError(str(said.get("what", "")), hint=str(said.get("hint", "")), blame=blame)
         last = "".join(f": {line}" for line in tail(self.log, 1))
         return ChildError(
             f"the {self.name} ended by itself ({exit_text(self.process.returncode)}){last}",

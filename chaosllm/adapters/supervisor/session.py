@@ -35,6 +35,7 @@ from chaosllm.adapters.supervisor.judging import judge
 from chaosllm.adapters.supervisor.machine import machine, versions
 from chaosllm.adapters.supervisor.order import Company, Order, Result, Watcher
 from chaosllm.adapters.supervisor.preflight import BypassError, preflight
+from chaosllm.adapters.supervisor.rehearsal import rehearse
 from chaosllm.adapters.supervisor.stopping import StopWatch, refuse_unknown
 from chaosllm.adapters.supervisor.strain import Strain
 from chaosllm.adapters.supervisor.target import (
@@ -124,7 +125,7 @@ class Session:
             "schema": SCHEMA, "version": versions()["chaosllm"], "name": order.scenario.name,
             "seed": order.scenario.seed, "started": now.isoformat(timespec="seconds"), "stopped": None, "failures": [],
             "app": order.app or (order.command[0] if order.command else ""), "target": self._url,
-            "machine": machine(), "versions": versions(),
+            "loop": "closed" if order.scenario.load.closed else "open", "machine": machine(), "versions": versions(),
         }  # fmt: skip
         run_folder.write(folder / run_folder.SCENARIO, order.text)
         run_folder.write_json(folder / run_folder.META, self.meta)
@@ -185,10 +186,13 @@ class Session:
             self.watcher.say("calibrating the proxy")
             await self._calibrate(next(iter(ready["reverse"].values())), token)
         await self.company.meet()
-        self.watcher.say("sending one clean operation")
-        self.meta["preflight"] = await preflight(
-            driver, proxy, scenario, ready, url=self._url, started=command is not None, port=port or PORT
-        )
+        self.watcher.say("rehearsing the locustfile" if scenario.load.closed else "sending one clean operation")
+        if scenario.load.closed:
+            self.meta["preflight"] = await rehearse(driver, proxy, scenario, url=self._url, note=self.watcher.note)
+        else:
+            self.meta["preflight"] = await preflight(
+                driver, proxy, scenario, ready, url=self._url, started=command is not None, port=port or PORT
+            )
         await self.company.meet()
         if not self.order.dry_run:
             await self._drive(proxy, driver)

@@ -1,0 +1,204 @@
+"""A team's own locustfile in the driver process: every request a sample, every mistake a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+
+from chaosllm.adapters.driver.samples import RECORD
+from chaosllm.record import OUTCOMES, Outcome
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.alone]
+
+SCENARIO = """\
+version: 1
+name: drive
+seed: 7
+target:
+  url: {url}
+  timeout: 1s
+  operation: {{path: /chat, answer: $.answer}}
+upstreams: [{{provider: openai, url: simulator}}]
+load: {{locustfile: locustfile.py, users: 7}}
+phases: [{{name: baseline, duration: 1500ms}}]
+"""
+
+HEAD = "from locust import FastHttpUser, HttpUser, constant, task\n\n"
+ONE = HEAD + "class One({kind}):\n    wait_time = constant(0.02)\n    @task\n    def ask(self):\n        {body}\n"
+
+
+class Driver:
+    """A driver process with a locustfile, and its talk."""
+
+    def __init__(self, folder: Path, url: str, text: str) -> None:
+        (folder / "scenario.yaml").write_text(SCENARIO.format(url=url))
+        (folder / "locustfile.py").write_text(text)
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "chaosllm.adapters.driver"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+            env={"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", **_environment()},
+        )  # fmt: skip
+        config = {"scenario": str(folder / "scenario.yaml"), "base": str(folder), "folder": str(folder), "key": "00ff"}
+        self.send(**config)
+
+    def send(self, **message: Any) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(message) + "\n")
+        self.process.stdin.flush()
+
+    def until(self, kind: str) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        while line := self.process.stdout.readline():
+            message: dict[str, Any] = json.loads(line)  # whatever the locustfile prints, each line is a message
+            if message["type"] == kind:
+                return message
+        raise AssertionError(f"it ended without {kind}")
+
+    def rehearse(self) -> dict[str, Any]:
+        self.send(do="preflight")
+        sleep(1.0)
+        self.send(do="enough")
+        return self.until("preflight")
+
+    def drive(self) -> dict[str, Any]:
+        self.until("ready")
+        self.send(do="start", t0=monotonic() + 0.1)
+        return self.until("done")
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        return list(RECORD.iter_unpack((self.folder / "samples.bin").read_bytes()))
+
+
+def _environment() -> dict[str, str]:
+
+    return {name: value for name, value in os.environ.items() if name.upper() not in ("HTTP_PROXY", "NO_PROXY")}
+
+
+@pytest.fixture
+def locust(tmp_path: Path, app: str) -> Iterator[Callable[[str], Driver]]:
+    started: list[Driver] = []
+
+    def start(text: str) -> Driver:
+        folder = tmp_path / str(len(started))
+        folder.mkdir()
+        started.append(Driver(folder, app, text))
+        return started[-1]
+
+    yield start
+    for driver in started:
+        with suppress(ProcessLookupError):
+            driver.process.kill()
+        driver.process.wait()
+        for pipe in (driver.process.stdin, driver.process.stdout):
+            with suppress(BrokenPipeError):
+                pipe.close()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("kind", ["HttpUser", "FastHttpUser"])
+def test_every_request_is_a_sample(locust: Any, kind: str) -> None:
+    """Requests of both kinds of users are operations, due when sent, in order, and the app sees a header for each."""
+    driver = locust(ONE.format(kind=kind, body='print("x", end=""); self.client.post("/chat", json={"message": "Hi"})'))
+    done = driver.drive()
+    rows = driver.rows()
+    assert done["due"] == done["sent"] == len(rows) > 50, "seven users, 20 ms apart, for 1.5 s"
+    assert done["unfinished"] == 0
+    assert sorted(row[0] for row in rows) == list(range(len(rows)))
+    assert all(row[1] == row[2] <= row[5] and 0 <= row[1] < 1.5 for row in rows)
+    assert {(OUTCOMES[row[10]], row[6]) for row in rows} == {(Outcome.GOOD, 200)}
+    assert done["tasks"] == {"finished": done["tasks"]["finished"], "raised": 0, "newest": ""}
+    assert (done["users_lost"], done["elsewhere"]) == (0, 0)
+    assert "lag_p99" not in done, "a closed loop has no lag to praise"
+
+
+ASKED = {
+    'self.client.get("/error")': (Outcome.ERROR, 503, "HTTP 503"),
+    'self.client.get("/hang", name="a page")': (Outcome.HANG, 0, "nothing whole within the deadline"),
+    'self.client.get("/close")': (Outcome.ERROR, 0, "{closed}"),
+    'with self.client.get("/chat", catch_response=True) as r: r.failure(r.text)':
+        (Outcome.WRONG, 200, "refused by the locustfile"),
+    'with self.client.get("/chat", catch_response=True) as r: r.json()["secret"]':
+        (Outcome.WRONG, 200, "KeyError in the locustfile"),
+    'with self.client.get("/error", catch_response=True) as r: r.json()["secret"]': (Outcome.ERROR, 503, "HTTP 503"),
+    'with self.client.get("/error", catch_response=True) as r: r.success()': (Outcome.GOOD, 503, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "closed"), [("HttpUser", "RemoteDisconnected"), ("FastHttpUser", "HTTPConnectionClosed")]
+)
+def test_what_becomes_of_a_request(locust: Any, kind: str, closed: str) -> None:
+    """Status, Locust and the locustfile decide together; an answer it trips over is counted too, never quoted."""
+    users = [
+        f"class User{at}({kind}):\n    @task\n    def ask(self):\n        {body}\n" for at, body in enumerate(ASKED)
+    ]
+    driver = locust(HEAD + "\n".join(users).replace("):\n    @", "):\n    wait_time = constant(0.1)\n    @"))
+    driver.drive()
+    seen = {
+        (OUTCOMES[row[10]], row[6], line["error"])
+        for row, line in zip(driver.rows(), map(json.loads, (driver.folder / "samples.jsonl").open()), strict=True)
+    }
+    assert seen == {(*asked, error.format(closed=closed)) for *asked, error in ASKED.values()}
+    assert "parcel" not in (driver.folder / "samples.jsonl").read_text()
+
+
+def test_a_rehearsal_is_no_part_of_the_load(locust: Any) -> None:
+    """One user of each class asks until somebody has seen enough; none of it is a sample."""
+    text = ONE.format(kind="HttpUser", body='self.client.get("/chat"); self.client.get("http://127.0.0.1:9/x")')
+    driver = locust(text)
+    driver.until("ready")
+    shown = driver.rehearse()
+    assert shown["good"] == shown["requests"] >= 1
+    assert shown["elsewhere"] >= 1
+    driver.send(do="start", t0=monotonic() + 0.1)
+    done = driver.until("done")
+    assert len(driver.rows()) == done["due"] > 10
+    assert min(row[0] for row in driver.rows()) == 0
+
+
+def test_tasks_that_raise_are_counted(locust: Any) -> None:
+    """A rehearsal tells that every task raised, and says where without its words."""
+    driver = locust(ONE.format(kind="HttpUser", body='self.client.get("/chat"); {}["secret"]'))
+    driver.until("ready")
+    shown = driver.rehearse()
+    assert shown["finished"] == 0 < shown["raised"]
+    assert (shown["place"], shown["last"]) == ("KeyError at locustfile.py:7", "KeyError: 'secret'")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("import no_such_module\n", "locustfile.py cannot be loaded: ModuleNotFoundError: No module named"),
+        ("raise SystemExit(3)\n", "locustfile.py cannot be loaded: SystemExit: 3"),
+        (HEAD, "locustfile.py has no User class"),
+        (HEAD + "class Idle(HttpUser):\n    pass\n", "Idle of locustfile.py has no task"),
+    ],
+)
+def test_a_locustfile_that_cannot_run(locust: Any, text: str, says: str) -> None:
+    """What does not import, or has nothing to do, ends the driver with its last line, exit 3, blamed on the author."""
+    driver = locust(text)
+    error = driver.until("error")
+    assert says in error["what"]
+    assert (error["blame"], bool(error["hint"])) == ("scenario", True)
+    assert driver.process.wait(5) == 3
+
+
+def test_a_stop_ends_it_at_once(locust: Any) -> None:
+    """What had ended is on disk when somebody stops the run; what was in flight has no sample."""
+    driver = locust(ONE.format(kind="HttpUser", body='self.client.get("/slow?s=0.3")').replace("1500ms", "60s"))
+    driver.until("ready")
+    driver.send(do="start", t0=monotonic())
+    driver.until("progress")
+    driver.send(do="stop")
+    done = driver.until("done")
+    assert driver.process.wait(5) == 0
+    assert len(driver.rows()) == done["sent"] - done["unfinished"]
