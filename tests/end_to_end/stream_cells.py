@@ -80,6 +80,8 @@ FAULTS = {
     "error": {"fault": "stream_error", "at": "50%", "kind": "server"},
     "error-finish": {"fault": "stream_error", "at": "finish", "kind": "server"},
     "spoilt": {"fault": "malformed", "shape": "json", "at": "3 events"},
+    "said-before": {"fault": "content", "canary": ["card", "html"], "where": "start"},
+    "said-after": {"fault": "content", "text": "wholly made up", "where": "end"},
     "repeated": {"fault": "repetition", "at": "50%", "tokens": "20 tokens"},
 }
 #: What the log must say alike, whoever plays; times and what depends on them are left out.
