@@ -20,9 +20,10 @@ from chaosllm import scenario as model
 from chaosllm.errors import Level, Problem, ScenarioError, Where
 from chaosllm.language.asking import load_of, target_of
 from chaosllm.language.bounds import check_bounds
+from chaosllm.language.composition import Wish, put_together
 from chaosllm.language.diagnosis import diagnose
 from chaosllm.language.model import ScenarioFile
-from chaosllm.language.overrides import apply, dump
+from chaosllm.language.overrides import parse
 from chaosllm.language.places import Variable, variables
 from chaosllm.language.roles import Sketch, infer
 from chaosllm.language.rules import check_rules
@@ -39,7 +40,7 @@ type Load = Callable[[str], str]
 class Reading:
     """What came of reading: a Scenario (None when any problem is an error) and all problems.
 
-    `as_run` is the text that was read: the original, or with settings a dump of what they made of it.
+    `as_run` is the text that was read: the original, or the flat text of what was put together from it.
     """
 
     scenario: model.Scenario | None
@@ -61,12 +62,18 @@ class Reading:
 
 
 def read(
-    text: str | bytes, file: str = "scenario.yaml", *, load: Load | None = None, sets: Sequence[str] = ()
+    text: str | bytes,
+    file: str = "scenario.yaml",
+    *,
+    load: Load | None = None,
+    sets: Sequence[str] = (),
+    scale: float = 1.0,
 ) -> Reading:
     """Read a scenario. Never raises for what the text holds.
 
     `load` gives the text of a file named in the scenario, relative to it, or raises OSError;
-    without it such files are not looked at. `sets` are settings such as `load.rate=10/s`.
+    without it such files are not looked at. `sets` are settings such as `load.rate=10/s`; `scale`
+    multiplies the phases' durations and nothing else.
     """
     problems = Problems()
     as_run = text if isinstance(text, str) else text.decode(errors="replace")
@@ -77,9 +84,7 @@ def read(
         what = f"found {shorten(document.data)}, expected a mapping with version, name, upstreams and phases"
         problems.add(document.where(()), what)
         return Reading(None, problems.sorted(), as_run)
-    if sets:
-        apply(document, tuple(sets), problems)
-        as_run = dump(document.data)
+    as_run = put_together(document, Wish(parse(sets, problems), scale), problems) or as_run
     found = _Reader(document, problems, load).read()
     target = document.where_key(("target",)) if "target" in document.data else document.where(())
     return Reading(None if problems else found, problems.sorted(), as_run, target, variables(document))

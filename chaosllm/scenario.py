@@ -161,7 +161,7 @@ class Rule:
     fault: Fault
     when: Trigger = field(default_factory=Trigger)
     match: Match = field(default_factory=Match)
-    where: Where | None = None
+    where: Where | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class Objective:
     comparator: Comparator
     bound: float  # the number, or the factor when `reference` is set
     reference: tuple[str, str | None] | None = None
-    where: Where | None = None
+    where: Where | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

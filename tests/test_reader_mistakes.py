@@ -103,7 +103,7 @@ MISTAKES = [
     (SMALL, SMALL + OPERATION.replace("/chat", "@chat"), "begins with /"),
     (SMALL, SMALL + OPERATION.replace("path", "answer: @'$..[', path"), "JSONPath"),
     (SMALL, SMALL + OPERATION.replace("path", "good: {schema: @{type: 5}}, path"), "JSON Schema"),
-    (SMALL, SMALL + OPERATION.replace("path", "headers: {a: @'${TOKEN}'}, path"), "${env:NAME}"),
+    (SMALL, SMALL + OPERATION.replace("path", "headers: {a: @'${TOKEN}'}, path"), "${env:TOKEN}"),
     (SMALL, SMALL + OPERATION.replace("path", "body: @x, path"), "one body"),
     (SMALL, SMALL + "target: {url: @localhost:8000}\n", "http://127.0.0.1:8000"),
     (SMALL, SMALL + "target: {timeout: @30}\n", "30s"),

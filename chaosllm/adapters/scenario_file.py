@@ -44,16 +44,8 @@ def read_scenario(path: Path, sets: Sequence[str] = (), *, duration_scale: float
             blame=Blame.SCENARIO,
             exit_code=Exit.USAGE,
         ) from error
-    load = loader(path.parent)
-    reading = read(text, file=str(path), load=load, sets=sets)
-    scenario = reading.unwrap()
-    if duration_scale != 1.0:
-        scaled = [
-            f"phases.{at}.duration={round(phase.duration * duration_scale * 1000)}ms"
-            for at, phase in enumerate(scenario.phases)
-        ]
-        reading = read(text, file=str(path), load=load, sets=[*sets, *scaled])
-        scenario = reading.unwrap()
+    reading = read(text, file=str(path), load=loader(path.parent), sets=sets, scale=duration_scale)
+    reading.unwrap()
     missing = drive_problems(reading, os.environ, starts=starts)
     if missing:
         return Reading(None, [*reading.problems, *missing], reading.as_run)

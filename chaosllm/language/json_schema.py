@@ -16,11 +16,16 @@ from chaosllm.language.model import RuleFile, ScenarioFile
 from chaosllm.language.rules import adapter_of
 from chaosllm.registry import members
 
+_USE = r"\$\{(?!env:)[A-Za-z_][A-Za-z0-9_]*(:-[^{}]*)?\}"
+_PARAMETER = {"$ref": "#/$defs/Parameter"}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def build() -> dict[str, Any]:
-    """The whole schema; its rules are one branch for each fault."""
+def build(*, fillable: bool = True) -> dict[str, Any]:
+    """The whole schema; its rules are one branch for each fault.
+
+    `fillable`: whether it takes parameters, as a file may hold, or what they stand for alone.
+    """
     schema: dict[str, Any] = ScenarioFile.model_json_schema()
     shared = schema["$defs"]
     head = RuleFile.model_json_schema()
@@ -50,7 +55,10 @@ def build() -> dict[str, Any]:
         "required": ["fault"],
         # `fault` by itself, so that an editor offers all names before it knows which branch is meant
         "properties": {"fault": {"enum": names, "description": "what goes wrong; `chaosllm list faults` shows all"}},
-        "anyOf": [{"$ref": f"#/$defs/fault_{name}"} for name in names],
+        "anyOf": [
+            *({"$ref": f"#/$defs/fault_{name}"} for name in names),
+            {"properties": {"fault": {"pattern": _USE}}},
+        ],
     }
     shared["PhaseFile"]["properties"]["rules"]["items"] = {"$ref": "#/$defs/Rule"}
     shared["UpstreamFile"]["properties"]["provider"] = {"enum": list(members("providers"))}
@@ -60,6 +68,13 @@ def build() -> dict[str, Any]:
         properties = (named["$defs"][definition] if definition else named)["properties"]
         for key, line in lines.items():
             properties[key].setdefault("description", line)
+    if fillable:
+        named = _fillable(named)
+        named["$defs"]["Parameter"] = {
+            "description": "A parameter of the scenario: ${rate}, or ${rate:-20/s} with what it is unless it is set.",
+            "type": "string",
+            "pattern": _USE,
+        }
     return {"$schema": DIALECT, "title": "chaosllm scenario", **named}
 
 
@@ -85,4 +100,26 @@ def _plain(schema: Any) -> Any:
         if pattern:
             unit["pattern"] = rf"^\s*{pattern.removeprefix('^').removesuffix('$')}\s*$"
         return {"anyOf": [unit, {"enum": [0, 1] if "%" in pattern else [0]}], **found}
+    return found
+
+
+def _fillable(schema: Any) -> Any:
+    """With a parameter in place of whatever is no free text."""
+    if isinstance(schema, list):
+        return [_fillable(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {
+        key: {name: _fillable(item) for name, item in value.items()}
+        if key in ("properties", "$defs")
+        else _fillable(value)
+        for key, value in schema.items()
+    }
+    number = found.get("type") in ("integer", "number", "boolean") and "const" not in found
+    if number or "enum" in found or "pattern" in found:
+        own = {key: found.pop(key) for key in list(found) if key not in ("description", "default")}
+        return {"anyOf": [own, _PARAMETER], **found}
+    if any(_PARAMETER in one.get("anyOf", ()) for one in found.get("anyOf", ())):  # said once is enough
+        branches = [inner for one in found["anyOf"] for inner in (one["anyOf"] if set(one) == {"anyOf"} else [one])]
+        found["anyOf"] = [*(one for one in branches if one != _PARAMETER), _PARAMETER]
     return found

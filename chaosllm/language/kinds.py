@@ -117,8 +117,8 @@ def check_method(value: str) -> str:
 
 
 def _environment(value: str) -> str:
-    if "${" in VARIABLE.sub("", value):
-        raise ValueError("found `${` that is no variable, expected ${env:NAME}")
+    if "${env:" in VARIABLE.sub("", value):
+        raise ValueError("found `${env:` that is no variable, expected ${env:NAME}")
     if re.search(r"[\r\n\x00]", value):
         raise ValueError("found a line break, expected one line")
     return value

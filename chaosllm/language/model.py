@@ -55,6 +55,10 @@ class LimitsFile(Model):
 class ScenarioFile(Model):
     """One chaos experiment for an LLM application."""
 
+    parameters: Annotated[
+        dict[str, str | int | float | bool | None],
+        Field(description="names that stand for values: ${rate} in a value, --set rate=10/s on the command line"),
+    ] = {}
     version: Literal[1]
     name: Name
     hypothesis: str = ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -13,13 +15,25 @@ from chaosllm.spelling import cut, shorten, suggest
 FILE = "--set"  # where a problem of a setting stands; its line is the number of the setting
 _NAMES = ("name", "provider", "fault")  # keys by which an item of a list may be called
 
+type _Items = list[tuple[Path, Any]]
 
-def apply(document: Document, sets: tuple[str, ...], problems: Problems) -> None:
-    """Change the document in place; `phases.storm.duration=10s`, `phases.2.rules.0.when.share=20%`."""
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One change: the words of its path, the value, and the place that asks for it."""
+
+    parts: tuple[str, ...]
+    value: Any
+    where: Where
+
+
+def parse(sets: Sequence[str], problems: Problems) -> list[Setting]:
+    """The settings meant by texts such as `load.rate=10/s`; what is wrong with the others is noted."""
+    found = []
     for number, setting in enumerate(sets, 1):
         where = Where(FILE, number, 1)
         path_text, equals, value_text = setting.partition("=")
-        parts = path_text.strip().split(".")
+        parts = tuple(path_text.strip().split("."))
         if not equals or not all(parts):
             problems.add(where, f"found {shorten(setting)}", "expected path=value, such as load.rate=10/s")
             continue
@@ -29,55 +43,99 @@ def apply(document: Document, sets: tuple[str, ...], problems: Problems) -> None
             first = own.sorted()[0]
             problems.add(where, f"{path_text}: {first.what}", first.hint)
             continue
-        _change(document, parts, value.data if value else None, where, problems)
+        found.append(Setting(parts, value.data if value else None, where))
+    return found
 
 
-def _change(document: Document, parts: list[str], value: Any, where: Where, problems: Problems) -> None:
-    data, path = document.data, ()  # type: tuple[Any, Path]
-    for part in parts[:-1]:
-        key = _step(data, part, path, where, problems)
-        if key is None:
+def apply(document: Document, settings: Sequence[Setting], problems: Problems) -> None:
+    """Change the document in place; `phases.storm.duration=10s`, `rules.0.when.share=20%`."""
+    for setting in settings:
+        _change(document, setting, problems)
+
+
+def _change(document: Document, setting: Setting, problems: Problems) -> None:
+    where, path = setting.where, ()  # type: tuple[Where, Path]
+    data, parts = document.data, setting.parts
+    if parts[0] == "rules":  # of all phases together
+        if len(parts) == 1:
+            problems.add(where, "`rules` alone says not which", "name one: rules.0.when.share=20%")
             return
-        if isinstance(data, dict) and data.get(str(key)) is None:
-            data[str(key)] = {}
-            document.keys[*path, key] = document.values[*path, key] = where
-        data, path = data[key], (*path, key)
-    last = _step(data, parts[-1], path, where, problems)
-    if last is None:
-        return
-    data[last] = value
-    path = (*path, last)
+        found = _step(_rules(data), parts[1], "the rules of all phases", where, problems)
+        if found is None:
+            return
+        path, parts = found, parts[2:]
+        if parts:
+            data = _inside(data, path)
+    for part in parts[:-1]:
+        more = _key(data, part, path, where, problems)
+        if more is None:
+            return
+        if isinstance(data, dict) and data.get(part) is None:
+            data[part] = {}
+            document.keys[*path, part] = document.values[*path, part] = where
+        data, path = _inside(data, more), (*path, *more)
+    if parts:
+        more = _key(data, parts[-1], path, where, problems)
+        if more is None:
+            return
+        path = (*path, *more)
+    _inside(document.data, path[:-1])[path[-1]] = setting.value
     for places in (document.values, document.keys):
         for stale in [old for old in places if old[: len(path)] == path]:
             del places[stale]
         places[path] = where
 
 
-def _step(data: Any, part: str, path: Path, where: Where, problems: Problems) -> str | int | None:
-    """The key or index that a part of a path means; None, with the problem noted, when there is none."""
+def _inside(data: Any, path: Path) -> Any:
+    for part in path:
+        data = data[part]
+    return data
+
+
+def _key(data: Any, part: str, path: Path, where: Where, problems: Problems) -> Path | None:
+    """The key or place that a word of a path means; None, with the problem noted, when there is none."""
     here = ".".join(str(one) for one in path) or "the scenario"
     if isinstance(data, dict):
-        return part
+        return (part,)
     if not isinstance(data, list):
         problems.add(where, f"found {shorten(data)} at {here}, which holds no `{cut(part)}`")
         return None
-    if part.isdecimal() and len(part) < 6 and int(part) < len(data):
-        return int(part)
-    named = [(item[key], at) for at, item in enumerate(data) if isinstance(item, dict) for key in _NAMES if key in item]
+    return _step([((at,), item) for at, item in enumerate(data)], part, here, where, problems)
+
+
+def _step(items: _Items, part: str, here: str, where: Where, problems: Problems) -> Path | None:
+    """The place of the item of that number or name."""
+    if part.isdecimal() and len(part) < 6 and int(part) < len(items):
+        return items[int(part)][0]
+    inner = [((*at, *inside), one) for at, item in items for inside, one in _grouped(item)]
+    named = [
+        (item[key], at) for at, item in (*items, *inner) if isinstance(item, dict) for key in _NAMES if key in item
+    ]
     for name, at in named:
         if name == part:
             return at
-    names = [name for name, _ in named if isinstance(name, str)]
-    count = f"0 to {len(data) - 1}" if data else "it is empty"
-    hint = suggest(part, names) or "expected"
-    if "mean" not in hint:
-        hint += f"; or by number, {count}"
-    problems.add(
-        where,
-        f"there is no `{cut(part)}` in {here}",
-        hint if "mean" in hint else f"{hint or 'expected'}; or by number, {count}",
-    )
+    count = f"by number, 0 to {len(items) - 1}" if items else "it is empty"
+    hint = suggest(part, [name for name, _ in named if isinstance(name, str)]) or "expected one"
+    problems.add(where, f"there is no `{cut(part)}` in {here}", f"{hint}; or {count}" if items else count)
     return None
+
+
+def _grouped(item: Any) -> _Items:
+    """The phases inside a group of phases, which are named as those outside are."""
+    inside = item.get("phases") if isinstance(item, dict) else None
+    return [(("phases", at), one) for at, one in enumerate(inside)] if isinstance(inside, list) else []
+
+
+def _rules(data: Any) -> _Items:
+    """Every rule of a scenario in the order of the file; those of a group count once."""
+    found: _Items = []
+    phases = data.get("phases")
+    for at, item in enumerate(phases if isinstance(phases, list) else []):
+        for inside, phase in _grouped(item) or [((), item)]:
+            rules = phase.get("rules") if isinstance(phase, dict) else None
+            listed = rules if isinstance(rules, list) else []
+            found += [(("phases", at, *inside, "rules", number), rule) for number, rule in enumerate(listed)]
+    return found
 
 
 class _Dumper(yaml.SafeDumper):

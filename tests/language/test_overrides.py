@@ -22,6 +22,9 @@ from chaosllm.reader import read
         ("phases.storm.rules.0.when={every: 3}", lambda s: s.rules[0].when.every == 3),
         ("upstreams.openai.url=https://api.openai.com", lambda s: s.upstreams[0].url == "https://api.openai.com"),
         ("target.url=http://127.0.0.1:9000", lambda s: s.target.url == "http://127.0.0.1:9000"),
+        ("rules.0.when.share=20%", lambda s: s.rules[0].when.share == 0.2),
+        ("rules.rate_limit.when={every: 3}", lambda s: s.rules[0].when.every == 3),
+        ("rules.0={fault: hang}", lambda s: s.rules[0].fault.name == "hang"),
         ("hypothesis=a = b", lambda s: s.hypothesis == "a = b"),
     ],
 )
@@ -41,6 +44,10 @@ def test_setting_changes_the_scenario(setting, value):
         ("phases.strom.duration=10s", "did you mean `storm`?"),
         ("phases.9.duration=10s", "0 to 2"),
         ("phases.storm.rules.0.whenn.share=1%", "did you mean `when`?"),
+        ("rules.7.when.share=1%", "by number, 0 to 0"),
+        ("rules.ratelimit.when.share=1%", "did you mean `rate_limit`?"),
+        ("rules=[]", "rules.0.when.share=20%"),
+        ("rules.0.whenn.share=1%", "did you mean `when`?"),
         ("name.first=x", "holds no `first`"),
         ("load.rate", "path=value"),
         ("=x", "path=value"),
@@ -59,6 +66,13 @@ def test_wrong_setting_is_a_problem_at_the_setting(setting, words):
     assert reading.scenario is None
     assert [str(problem.where) for problem in reading.problems] == ["--set:2:1"]
     assert words in str(reading.problems[0])
+
+
+def test_rules_are_counted_over_all_phases():
+    """`rules.1` is the second rule of the file, in whichever phase it stands."""
+    text = SMALL.replace("{name: baseline, duration: 60s}", "{name: first, duration: 9s, rules: [{fault: hang}]}")
+    rules = read(text, sets=["rules.1.when.share=7%", "rules.hang.when.share=3%"]).unwrap().rules
+    assert [(rule.name, rule.when.share) for rule in rules] == [("first.0", 0.03), ("storm.0", 0.07)]
 
 
 def test_text_as_run():

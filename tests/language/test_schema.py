@@ -63,6 +63,9 @@ def test_schema_is_a_schema():
             "rate_limit\n        retry_after: 0",
         ]),
         SMALL + "limits: {max_active_faults: 1}\n",
+        SMALL.replace("share: 40%", "share: '${a:-4}%', every: '${b:-3}', of: '${c:-phase}', first: '${d:-1}'")
+        + "parameters: {a: 40}\nload: {rate: '${r:-20/s}', arrivals: '${e:-poisson}'}\n",
+        SMALL.replace("fault: rate_limit", "fault: ${fault:-hang}").replace("60s", "'${seconds:-60s}'"),
         SMALL + "target: {operation: {path: '/{prompt}', json: [1, {a: null}], good: {schema: {type: object}}}}\n",
     ],
 )  # fmt: skip
