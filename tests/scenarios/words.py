@@ -1,0 +1,48 @@
+"""What a rule's own words promise: the YAML read a second time, so that the trigger is not its own judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from offline import Asked
+
+from chaosllm.units import parse_duration, parse_share
+
+
+def chance(when: dict[str, Any], asked: Asked) -> float | None:
+    """The chance that `when` gives a call; None where only its own state tells (chains, loads, leaders)."""
+    if when.keys() & {"outage", "load", "correlated"}:
+        return None
+    t = asked.due - asked.phase.start
+    if "window" in when and not _begins(when) <= t < _ends(when, asked):
+        return 0.0
+    if "burst" in when:
+        every, length = (parse_duration(when["burst"][key]) for key in ("every", "length"))
+        if t % every >= length:
+            return 0.0
+    if "every" in when and (asked.number + 1) % when["every"]:
+        return 0.0
+    if not _counted_in(when, asked):
+        return 0.0
+    found = parse_share(when["share"]) if "share" in when else 1.0
+    if "ramp" in when:
+        low, high = (parse_share(when["ramp"][key]) for key in ("from", "to"))
+        begin, end = _begins(when), _ends(when, asked)
+        found *= low + (high - low) * min(1.0, max(0.0, (t - begin) / (end - begin)))
+    return found
+
+
+def _counted_in(when: dict[str, Any], asked: Asked) -> bool:
+    """Whether `after` and `first` let the call in."""
+    by_phase = when.get("of") == "phase" or ("after" in when and "of" not in when)
+    place = asked.number if by_phase else asked.ordinal
+    begin = when.get("after", 0)
+    return place >= begin and ("first" not in when or place < begin + when["first"])
+
+
+def _begins(when: dict[str, Any]) -> float:
+    return parse_duration(when["window"]["from"]) if "from" in when.get("window", {}) else 0.0
+
+
+def _ends(when: dict[str, Any], asked: Asked) -> float:
+    return parse_duration(when["window"]["to"]) if "to" in when.get("window", {}) else asked.phase.duration
