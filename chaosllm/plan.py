@@ -17,7 +17,6 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 
-from chaosllm.arrivals import due_times
 from chaosllm.call import Call, Request
 from chaosllm.faults import Budgeted, Connecting, Context, Fault, Metered, Selective
 from chaosllm.identity import PREFLIGHT, Census
@@ -63,9 +62,8 @@ class Plan:
         self._held = scenario.phase(hold) if hold is not None else None
         if hold is not None and self._held is None:
             raise ValueError(f"no phase {hold!r} in {scenario.name}")
-        load = scenario.load  # of a closed loop nothing is due beforehand: its calls follow the clock
-        until = 0.0 if load.closed else scenario.duration
-        self._due = due_times(load.rate, load.arrivals, scenario.seed, until)
+        # Of a closed loop nothing is due beforehand: its calls follow the clock.
+        self._due = scenario.load.due_times(scenario.seed, scenario.duration)
         self._first_due = {phase.name: bisect_left(self._due, phase.start) for phase in scenario.phases}
         self._mix = Mix(scenario.target, scenario.seed)
         self._named = any(self._mix.names)

@@ -130,7 +130,7 @@ class _Reader:
             return None
         phases = self.phases(whole, rules)
         check_sense(self.document, self.problems, self.load, whole=whole, phases=phases, objectives=objectives)
-        return None if self.problems else _build(whole, phases, objectives, stops)
+        return None if self.problems else _build(whole, phases, objectives, stops, self.load)
 
     def shape(self) -> ScenarioFile | None:
         """Keys, types and units of everything but the faults' own fields."""
@@ -214,6 +214,7 @@ def _build(
     phases: list[model.Phase],
     objectives: list[model.Objective],
     stops: list[model.StopCondition],
+    load: Load | None,
 ) -> model.Scenario:
     limits = whole.limits
     return model.Scenario(
@@ -224,7 +225,7 @@ def _build(
         hypothesis=whole.hypothesis,
         seed=whole.seed,
         target=target_of(whole.target),
-        load=load_of(whole.load),
+        load=load_of(whole.load, phases[-1].end, load),
         objectives=tuple(objectives),
         limits=model.Limits(tuple(limits.hosts), limits.max_duration, limits.max_active_faults, limits.max_spend),
         stop_when=tuple(stops),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
+from array import array
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from chaosllm.arrivals import Arrivals
+from chaosllm.arrivals import Arrivals, Shape, due_times, offered
 from chaosllm.errors import Where
 from chaosllm.faults import Fault
 from chaosllm.trigger import Trigger
@@ -108,6 +109,8 @@ class Load:
     arrivals: Arrivals = "poisson"
     prompts: str | None = None  # a file: one prompt a line, or a table in .csv or .jsonl; None: built in
     max_in_flight: int = 500
+    shape: Shape | None = None  # None: `rate` all the time
+    cv: float = 2.0  # of the gaps of gamma arrivals
     correlate: Literal["prompt", "header", "none"] = "prompt"
     locustfile: str | None = None
     users: int = 10  # of the locustfile
@@ -118,10 +121,20 @@ class Load:
         """Whether a user asks again only after the last answer came, so that nothing is due beforehand."""
         return self.locustfile is not None
 
+    def due_times(self, seed: int, until: float) -> array[float]:
+        """When each operation is due, in seconds from the run's start; none of a closed loop."""
+        if self.closed:
+            return array("d")
+        return due_times(self.rate, self.arrivals, seed, until, shape=self.shape, cv=self.cv)
+
+    def expected(self, start: float, end: float) -> float:
+        """Operations due between two seconds of the run, on average."""
+        return offered(self.rate, self.shape, start, end)
+
     @property
     def lever(self) -> str:
         """The key that makes the load more or less."""
-        return "load.users" if self.closed else "load.rate"
+        return "load.users" if self.closed else "load.rate" if self.shape is None else "load.shape"
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def _size(reading: Reading) -> str:
     scenario = reading.unwrap()
     phases, rules = len(scenario.phases), len(scenario.rules)
     load = scenario.load
-    asked = f"{load.users} users" if load.closed else f"~{round(load.rate * scenario.duration)} operations"
+    asked = f"{load.users} users" if load.closed else f"~{round(load.expected(0.0, scenario.duration))} operations"
     return (
         f"{phases} phase{'s' * (phases != 1)}, {rules} rule{'s' * (rules != 1)}, "
         f"{asked} over {format_duration(scenario.duration)}"
@@ -112,6 +112,6 @@ def _row(path: Path, reading: Reading) -> dict[str, Any]:
         row["name"] = scenario.name
         row["phases"] = len(scenario.phases)
         row["rules"] = len(scenario.rules)
-        row["operations"] = None if scenario.load.closed else round(scenario.load.rate * scenario.duration)
+        row["operations"] = None if scenario.load.closed else round(scenario.load.expected(0.0, scenario.duration))
         row["duration"] = scenario.duration
     return row

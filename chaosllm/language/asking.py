@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from chaosllm import scenario as model
+from chaosllm.arrivals import Arrivals
 from chaosllm.language.kinds import (
     CookieName,
     FileName,
@@ -22,6 +24,10 @@ from chaosllm.language.kinds import (
     check_json_schema,
     check_method,
 )
+from chaosllm.language.offer import ShapeFile, shape_of
+
+#: How uneven the gaps of gamma arrivals are unless said otherwise: twice as uneven as chance.
+_BURSTY = 2.0
 
 
 class GoodFile(Model):
@@ -95,7 +101,9 @@ class LoadFile(Model):
     """Open-loop load, or a locustfile's closed loop."""
 
     rate: PositiveRate = 5.0
-    arrivals: Literal["constant", "poisson"] = "poisson"
+    arrivals: Arrivals = "poisson"
+    cv: Annotated[float | None, Field(gt=0, le=20, description="gamma: how uneven the gaps are; poisson has 1")] = None
+    shape: Annotated[ShapeFile | None, Field(description="a load that changes in the course of the run")] = None
     prompts: Annotated[
         FileName | None, Field(description="a file: .txt with one prompt a line, .csv with a header row, or .jsonl")
     ] = None
@@ -118,9 +126,10 @@ def target_of(found: TargetFile) -> model.Target:
     )
 
 
-def load_of(found: LoadFile) -> model.Load:
-    """The load that is meant."""
-    return model.Load(**found.model_dump())
+def load_of(found: LoadFile, until: float, read: Callable[[str], str] | None) -> model.Load:
+    """The load that is meant, of a run of `until` seconds; `read` gives the text of a file that it names."""
+    plain = found.model_dump(exclude={"shape", "cv"})
+    return model.Load(**plain, shape=shape_of(found.shape, until, read), cv=found.cv or _BURSTY)
 
 
 def _operations(found: TargetFile) -> tuple[model.Operation, ...]:

@@ -50,4 +50,31 @@ def _scale(data: dict[str, Any], scale: float) -> None:
             seconds = parse_duration(phase["duration"])
         except (KeyError, TypeError, ValueError):
             continue  # that is said where durations are checked
-        phase["duration"] = f"{round(seconds * scale * 1000)}ms"
+        phase["duration"] = _scaled(seconds, scale)
+    _scale_shape(data, scale)
+
+
+def _scale_shape(data: dict[str, Any], scale: float) -> None:
+    """The times in `load.shape`, so that a shorter run sees all of it."""
+    load = data.get("load")
+    shape = load.get("shape") if isinstance(load, dict) else None
+    if not isinstance(shape, dict):
+        return
+    steps = shape.get("steps")
+    for holder, keys in (
+        (shape.get("ramp"), ("over",)),
+        (shape.get("spike"), ("at", "for")),
+        *((step, ("for",)) for step in (steps if isinstance(steps, list) else [])),
+    ):
+        for key in keys if isinstance(holder, dict) else ():
+            try:
+                holder[key] = _scaled(parse_duration(holder[key]), scale)
+            except (KeyError, ValueError):
+                continue  # as above
+    speed = shape.get("speed", 1)
+    if "times" in shape and isinstance(speed, int | float):
+        shape["speed"] = speed / scale
+
+
+def _scaled(seconds: float, scale: float) -> str:
+    return f"{round(seconds * scale * 1000)}ms"

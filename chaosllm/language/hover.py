@@ -50,11 +50,15 @@ HOVER: dict[str, dict[str, str]] = {
     "Upstream": {"provider": "`chaosllm list providers` shows all"},
     "Load": {
         "rate": "users a second, such as 20/s or 60/min; they arrive whether or not the app keeps up",
-        "arrivals": "poisson as real users come, or constant",
+        "arrivals": "poisson as real users come; constant; or gamma, which comes in bursts",
         "max_in_flight": "beyond it arrivals are dropped, and counted",
         "correlate": "how a call is matched to its operation: by a reference in the prompt, by a trace header, or not",
         "locustfile": "a Python file beside the scenario; its User classes ask the app, as a closed loop",
     },
+    "Shape": {"spike": "a burst of users, such as {at: 20s, to: 50/s, for: 5s}"},
+    "OfferedRamp": {"from": "such as 1/s", "to": "such as 20/s"},
+    "OfferedStep": {"rate": "such as 5/s", "for": "such as 10s"},
+    "OfferedSpike": {"at": "seconds from the run's start", "to": "such as 50/s", "for": "such as 5s"},
     "Phase": {
         "name": "such as storm; objectives name it",
         "duration": "such as 30s or 1m30s",

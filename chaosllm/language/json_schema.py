@@ -63,7 +63,7 @@ def build(*, fillable: bool = True) -> dict[str, Any]:
     shared["PhaseFile"]["properties"]["rules"]["items"] = {"$ref": "#/$defs/Rule"}
     shared["UpstreamFile"]["properties"]["provider"] = {"enum": list(members("providers"))}
     # The model's classes are called PhaseFile and so on; an editor shows the definitions' names.
-    named = json.loads(re.sub(r'\b([A-Z][a-z]+)File"', r'\1"', json.dumps(_plain(schema))))
+    named = json.loads(re.sub(r'\b([A-Z][A-Za-z]+?)File"', r'\1"', json.dumps(_plain(schema))))
     for definition, lines in HOVER.items():
         properties = (named["$defs"][definition] if definition else named)["properties"]
         for key, line in lines.items():

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from chaosllm.arrivals import due_times
 from chaosllm.power import deciding
 from chaosllm.recovery import LONGEST_HOLD, PER_WINDOW, hold, longest_seen
 from chaosllm.registry import members
@@ -49,9 +48,9 @@ class Samples:
     @cached_property
     def _counts(self) -> dict[str, int]:
         end = self.phases[-1].end
-        if self.load.rate * end > _COUNTED:
-            return {phase.name: round(self.load.rate * phase.duration) for phase in self.phases}
-        due = due_times(self.load.rate, self.load.arrivals, self.seed, end)
+        if self.load.expected(0.0, end) > _COUNTED:
+            return {phase.name: round(self.load.expected(phase.start, phase.end)) for phase in self.phases}
+        due = self.load.due_times(self.seed, end)
         return {phase.name: sum(1 for t in due if phase.start <= t < phase.end) for phase in self.phases}
 
     def of(self, *phases: Phase) -> int:
@@ -87,10 +86,16 @@ class Samples:
             return least
         bound = objective.bound
         if metric.unit == "per_second":  # goodput is a share of what is offered
-            bound /= self.load.rate
+            bound /= self._rate(objective.phase)
         elif metric.unit != "share":
             return least
         return max(least, deciding(bound) or 0)
+
+    def _rate(self, name: str | None) -> float:
+        """Operations a second that a phase is offered on average."""
+        phase = next((phase for phase in self.phases if phase.name == name), None)
+        known = self.load.expected(phase.start, phase.end) / phase.duration if phase is not None else 0.0
+        return known or self.load.rate
 
     def _baseline(self, name: str | None) -> str | None:
         """The baseline that a phase is held against, as the metrics choose it."""
@@ -121,20 +126,20 @@ class Samples:
         """The least recovery, at the load there is, in which the objective can pass and fail."""
         least = max(seconds, min(1.5 * objective.bound, objective.bound + LONGEST_HOLD))
         for longer in range(math.ceil(least), math.ceil(least) + _TRIED):
-            mean = self.load.rate * longer
+            mean = self._rate(phases[-1].name) * longer
             few, many = max(0, math.floor(mean - self._slack(mean))), math.ceil(mean + self._slack(mean))
             # each number that may come, because windows are whole and so more operations may show a little less
             if few >= 2 * PER_WINDOW and all(
                 _fails(objective, longest_seen(n, longer)) for n in range(few, many, math.ceil(mean / 500))
             ):
                 return f"make {phases[-1].name} {format_duration(longer - seconds + phases[-1].duration)}"
-        return "raise load.rate, or ask for a shorter time"
+        return f"raise {self.load.lever}, or ask for a shorter time"
 
     def _cure(self, phase: Phase, needs: int) -> str:
         """A length, or a load, at which a phase has enough operations for almost every seed."""
         enough = needs + self._slack(needs)
-        longer = format_duration(_round_up(enough / self.load.rate))
-        return f"make {phase.name} {longer}, or load.rate {_round_up(enough / phase.duration):g}/s"
+        longer = format_duration(_round_up(enough / self._rate(phase.name)))
+        return f"make {phase.name} {longer}, or {self.load.lever} {_round_up(enough / phase.duration):g}/s"
 
     def _slack(self, n: float) -> float:
         """By how much fewer than `n` may come by chance."""

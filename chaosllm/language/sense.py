@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from chaosllm import scenario as model
+from chaosllm.arrivals import Recorded
 from chaosllm.errors import Level
 from chaosllm.language.asking import OperationFile, load_of
 from chaosllm.language.bounds import AFTER_FAULT
 from chaosllm.language.closed_loop import check_locustfile
 from chaosllm.language.model import ScenarioFile
+from chaosllm.language.offer import check_shape, compare_phases
 from chaosllm.language.places import check_places
 from chaosllm.language.samples import Samples
 from chaosllm.language.yaml_nodes import Document, Path, Problems
@@ -37,6 +39,11 @@ def check_sense(
 ) -> None:
     """Note what of a well-formed scenario cannot be meant."""
     checks = _Sense(document, problems, load)
+    shape = whole.load.shape
+    if shape is not None and not check_shape(document, problems, checks.text, shape=shape, phases=phases):
+        return
+    if whole.load.cv is not None and whole.load.arrivals != "gamma":
+        problems.add(document.where_key(("load", "cv")), "`cv` is of gamma arrivals", "write arrivals: gamma")
     checks.limits(whole, phases)
     checks.files(whole)
     checks.operations(whole)
@@ -44,6 +51,8 @@ def check_sense(
     check_locustfile(document, problems, checks.text, whole=whole, phases=phases)
     checks.recoveries(phases, objectives)
     checks.warnings(phases)
+    if shape is not None and not problems:
+        compare_phases(document, problems, checks.offered(whole, phases[-1].end), phases)
     checks.samples(whole, phases, objectives)
 
 
@@ -60,10 +69,12 @@ class _Sense:
         end = phases[-1].end
         if end > LONGEST:
             self.add(("phases",), f"the phases last {end / 86400:.3g} days", "expected at most 30 days")
-        elif whole.load.locustfile is None and whole.load.rate * end > OPERATIONS_AT_MOST:
+        elif (
+            whole.load.locustfile is None and (due := self.offered(whole, end).expected(0.0, end)) > OPERATIONS_AT_MOST
+        ):
             self.add(
-                ("load", "rate"),
-                f"{whole.load.rate:g}/s over {format_duration(end)} is over {OPERATIONS_AT_MOST} operations",
+                ("load", "rate" if whole.load.shape is None else "shape"),
+                f"{due:.3g} operations in {format_duration(end)}, expected at most {OPERATIONS_AT_MOST:,}",
                 "lower the rate, or shorten the phases",
             )
         if whole.limits.max_duration is not None and end > whole.limits.max_duration:
@@ -79,6 +90,10 @@ class _Sense:
                 "max_spend cannot be kept for a real upstream: this version does not add up what a run costs",
                 "leave it out; `quota` with `budget: 5 USD` refuses the calls of a phase beyond that",
             )
+
+    def offered(self, whole: ScenarioFile, until: float) -> model.Load:
+        """The load, whose files have been looked at."""
+        return load_of(whole.load, until, self.load)
 
     def files(self, whole: ScenarioFile) -> None:
         """Files that the scenario names, where they can be looked at."""
@@ -192,7 +207,10 @@ class _Sense:
         """Objectives that a run would leave undecided, because a phase is too short; of a closed loop nobody knows."""
         if whole.load.locustfile is not None:
             return
-        samples = Samples(phases, load_of(whole.load), whole.seed)
+        load = self.offered(whole, phases[-1].end)
+        if isinstance(load.shape, Recorded) and not load.shape.times:
+            return  # their file was not looked at
+        samples = Samples(phases, load, whole.seed)
         for short in samples.shortages(objectives):
             if self.problems.full:
                 return

@@ -23,7 +23,6 @@ from chaosllm.adapters.driver.exchange import Exchange
 from chaosllm.adapters.driver.judge import Judge
 from chaosllm.adapters.driver.outgoing import Outgoing
 from chaosllm.adapters.driver.samples import Samples
-from chaosllm.arrivals import due_times
 from chaosllm.identity import PREFLIGHT
 from chaosllm.record import Outcome, Sample
 from chaosllm.scenario import Scenario
@@ -76,7 +75,7 @@ class Dispatcher:
     def run(self, t0: float) -> None:
         """Sends every operation that is due after monotonic time `t0`, and waits for the last ones."""
         load, counts = self._scenario.load, self.account.counts
-        for index, due in enumerate(due_times(load.rate, load.arrivals, self._scenario.seed, self._scenario.duration)):
+        for index, due in enumerate(load.due_times(self._scenario.seed, self._scenario.duration)):
             # wait(0) yields too, so that operations already started get their turn when we are late.
             self._stopped.wait(max(0.0, t0 + due - monotonic()))
             if self._stopped.is_set():
