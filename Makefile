@@ -40,7 +40,7 @@ atlas: $(INSTALLED) ## every SDK against every fault, into docs/sdk-atlas.md; ne
 	@$(BIN)/python tests/conformance/atlas.py
 	@$(BIN)/python scripts/pages.py
 
-docs: $(INSTALLED) ## docs/faults.md and docs/providers.md, from the code
+docs: $(INSTALLED) ## docs/faults.md, docs/providers.md and docs/scenarios.md, from the code
 	@$(BIN)/python scripts/pages.py
 
 format: $(INSTALLED) ## put the code into the house's format

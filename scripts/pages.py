@@ -1,4 +1,4 @@
-"""`make docs`: writes docs/faults.md and docs/providers.md from the code; `pages()` gives their texts, for the test."""
+"""`make docs`: writes the pages that are made from code and scenarios; `pages()` gives their texts, for the test."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import fault_page  # noqa: E402  # because the folder of scripts is no package
 import provider_page  # noqa: E402  # as above
+import scenario_page  # noqa: E402  # as above
 
 PAGES: dict[str, Callable[[], str]] = {
     "docs/faults.md": fault_page.text,
     "docs/providers.md": provider_page.text,
+    "docs/scenarios.md": scenario_page.text,
 }
 
 

@@ -88,3 +88,11 @@ def test_the_readme_names_every_member(kind: str) -> None:
     """What can break, and whose calls, is on the front page."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in members(kind) if f"`{name}`" not in readme] == []
+
+
+def test_every_scenario_has_its_row(pages: dict[str, str]) -> None:
+    """The table of the library lists each shipped file once, in a group that says what it is about."""
+    files = sorted((ROOT / "scenarios").rglob("*.yaml"))
+    shown = re.findall(r"^\| \[[^]]+\]\(\.\./(\S+?)\)", pages["docs/scenarios.md"], re.MULTILINE)
+    wanted = [path for file in files if not (path := str(file.relative_to(ROOT))).startswith("scenarios/suites/")]
+    assert sorted(shown) == sorted(wanted)
