@@ -40,8 +40,8 @@ class Fault(Protocol):
     """One kind of failure; its dataclass fields are its YAML fields.
 
     For people it may also hold `about` (field -> a line, for editors and docs/faults.md), `example` (a rule in
-    YAML) and `only_with` (field -> another field and the values of it with which the first means anything; the
-    reader refuses it with any other).
+    YAML), `only_with` (field -> another field and the values of it with which the first means anything; the
+    reader refuses it with any other) and `says()` (what happens to a call, in words, for `explain`).
     """
 
     name: ClassVar[str]

@@ -10,9 +10,10 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from chaosllm.call import Call
 from chaosllm.faults import Context
+from chaosllm.faults._words import where
 from chaosllm.place import parse_position
 from chaosllm.script import Breach, Door, Linger, Place, Position, Reset, Script, Unit, Unreachable
-from chaosllm.units import parse_duration
+from chaosllm.units import format_duration, parse_duration
 
 #: Where HTTP/2 breaks when the scenario does not say.
 _HALF = Position(0.5, Unit.SHARE)
@@ -98,6 +99,20 @@ class ConnectionFault:
         if door is (Door.LISTENER if absent else Door.PORT):
             return None
         return (Unreachable(self.kind),)
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        at, late = where(self.at or _HALF), format_duration(_LATE if self.for_ is None else self.for_)
+        return {
+            "refused": "nobody listens: connections to the provider are refused",
+            "dns": "the provider's name leads nowhere, as if DNS had failed",
+            "tls_handshake": "the TLS handshake with the provider fails",
+            "certificate": "the provider shows the certificate of another host",
+            "close": "the connection closes without a byte of answer",
+            "slow_close": f"a whole answer comes, and the connection closes {late} late",
+            "rst_stream": f"the HTTP/2 stream is reset {at}",
+            "goaway": f"the HTTP/2 connection says GOAWAY {at}",
+        }[self.kind]
 
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; a break needs none
         """One break, or one late end; nothing for kinds that strike connections."""

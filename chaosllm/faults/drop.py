@@ -38,6 +38,11 @@ class DropFault:
         """A provider whose answers have it."""
         return (f"drop/{self.what}",)
 
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        part = {"end": "end event", "usage": "usage", "finish": "finish reason"}[self.what]
+        return f"the answer is whole, but its {part} never comes"
+
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; a drop needs none
         """One drop."""
         return (Drop(Piece(self.what)),)

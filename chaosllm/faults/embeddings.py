@@ -39,6 +39,14 @@ class Embeddings:
         """A provider of embeddings."""
         return ("replace/vectors",)
 
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        return {
+            "fewer": "the last input gets no vector",
+            "shorter": "vectors come with half of their dimensions",
+            "nan": "vectors come with NaN in them",
+        }[self.shape]
+
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; an edit needs none
         """One edit."""
         return (Replace(Piece.VECTORS, self.shape),)

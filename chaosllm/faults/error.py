@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 
 from chaosllm.faults import Context
 from chaosllm.faults._retrying import ABOUT_RETRYING, RetryAfter, refuse, retry_needs
+from chaosllm.faults._words import coming_back
 from chaosllm.providers import Refusal
 from chaosllm.script import Script
 
@@ -54,6 +55,12 @@ class Error:
         """An error of this kind; every status can be sent."""
         kind = (f"error/{self.kind}",) if self.kind else ()
         return (*kind, *retry_needs(self.retry_after, self.should_retry))
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        what = f"the error `{self.kind}`" if self.kind else f"status {self.status or 500}"
+        page = " and a gateway's HTML page" if self.shape == "html" else ""
+        return f"the provider answers with {what}{page}{coming_back(self.retry_after, self.should_retry)}"
 
     def script(self, context: Context) -> Script:
         """A refusal; without status and kind a 500."""

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field
 
 from chaosllm.faults import Context
+from chaosllm.faults._words import how_long
 from chaosllm.place import Span
 from chaosllm.script import Hang, Script
 
@@ -29,6 +30,10 @@ class HangFault:
     )
 
     for_: Annotated[Span, Field(alias="for")] = None
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        return f"the call is taken, and nothing comes back {how_long(self.for_)}"
 
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; a hang needs none
         """One hang."""

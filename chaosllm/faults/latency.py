@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 from chaosllm.distribution import DurationDistribution, Empirical, read_empirical
 from chaosllm.faults import Context
 from chaosllm.script import Pace, Place, Script, Wait
-from chaosllm.units import Rate, Share
+from chaosllm.units import Rate, Share, format_share
 
 _SEEDS = 1 << 32
 
@@ -57,6 +57,13 @@ class Latency:
         """The same, with the recorded durations read; ValueError when the file holds none."""
         (name,) = self.files()
         return replace(self, first_token=read_empirical(name, texts[name]))
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        late = f"the answer begins later ({self.first_token})" if self.first_token is not None else ""
+        vary = f", gaps vary by {format_share(self.jitter)}" if self.jitter else ""
+        slow = f"tokens come at {self.tokens:.4g}/s{vary}" if self.tokens is not None else ""
+        return ", and ".join(part for part in (late, slow) if part)
 
     def script(self, context: Context) -> Script:
         """Wait, then pace."""

@@ -64,6 +64,22 @@ class Malformed:
         """Tools, where their arguments are meant."""
         return ("replace/tool",) if self.shape == "tool_arguments" else ()
 
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        return {
+            "json": "an answer of status 200 holds broken JSON",
+            "html": "a login page comes in place of the answer, with status 200",
+            "empty": "nothing comes in the body of a status 200",
+            "empty_object": "{} comes in place of the answer, with status 200",
+            "error_object": "the provider's error comes as the body of a status 200",
+            "content_type": "a good answer comes as text/plain",
+            "encoding": "an answer says that it is gzip, and is not",
+            "missing_field": "a field is missing in an answer of status 200",
+            "unknown_field": "an answer holds a field that nobody knows",
+            "utf8": "the text of an answer holds bytes that are not UTF-8",
+            "tool_arguments": "the arguments of a tool call are no JSON",
+        }[self.shape]
+
     def script(self, context: Context) -> Script:
         """An answer in the provider's place, or an edit of its own."""
         if self.shape in _SPOILED:

@@ -31,6 +31,10 @@ class ModelSwap:
         """A provider whose answers name their model."""
         return ("replace/model",)
 
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        return f"the answer comes from {self.to or 'a smaller model'}, not from the model that was asked"
+
     def script(self, context: Context) -> Script:
         """One edit; without `to` the small sister of the model that was asked."""
         return (Replace(Piece.MODEL, "named", self.to or f"{context.call.model}-mini"),)

@@ -11,6 +11,7 @@ from pydantic import ConfigDict
 from chaosllm.faults import Context
 from chaosllm.faults._answers import token_of
 from chaosllm.faults._retrying import ABOUT_RETRYING, RetryAfter, refuse, retry_needs
+from chaosllm.faults._words import coming_back
 from chaosllm.providers import Refusal
 from chaosllm.script import Insert, Position, Script, Unit
 
@@ -44,6 +45,12 @@ class Overload:
         """The status, and in a stream the event."""
         event = ("stream_error/overload",) if self.shape == "stream" else ()
         return ("overload/status", *event, *retry_needs(self.retry_after, self.should_retry))
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        if self.shape == "stream":
+            return "the provider says inside the stream that it is overloaded"
+        return f"the provider refuses because it is overloaded{coming_back(self.retry_after, self.should_retry)}"
 
     def script(self, context: Context) -> Script:
         """A refusal, or an error event that ends the stream."""

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 from chaosllm.call import Call
 from chaosllm.faults import Context
 from chaosllm.faults._retrying import ABOUT_RETRYING, RetryAfter, refuse, retry_needs
+from chaosllm.faults._words import coming_back
 from chaosllm.limiter import Limiter
 from chaosllm.prices import cost
 from chaosllm.providers import Refusal, Usage
@@ -73,6 +74,16 @@ class Quota:
     def needs(self) -> tuple[str, ...]:
         """A refusal of this kind."""
         return (f"quota/{self.kind}", *retry_needs(self.retry_after, self.should_retry))
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        what = {"exhausted": "quota", "credit": "credit", "spend": "spending limit"}[self.kind]
+        spent = ""
+        if self.budget is not None:
+            amount = f"{self.budget.usd:g} USD" if isinstance(self.budget, Dollars) else f"{self.budget} tokens"
+            spent = f" once an API key has used {amount}"
+        back = coming_back(self.retry_after, self.should_retry)
+        return f"the account's {what} is used up{spent}: the provider refuses{back}, and retrying cannot help"
 
     def script(self, context: Context) -> Script | None:
         """A refusal; None while the budget lasts."""

@@ -12,11 +12,12 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from chaosllm.call import Call
 from chaosllm.faults import Context
 from chaosllm.faults._retrying import ABOUT_RETRYING, RetryAfter, refuse, retry_needs
+from chaosllm.faults._words import coming_back
 from chaosllm.limiter import Bucket, Full, Limiter
 from chaosllm.prices import cost
 from chaosllm.providers import Budget, Provider, Refusal, Usage
 from chaosllm.script import Reply, Script
-from chaosllm.units import parse_spend
+from chaosllm.units import format_duration, parse_spend
 
 #: What an SDK is told when the scenario does not say: short, so that a well-behaved client recovers.
 DEFAULT_WAIT = 1.0
@@ -44,6 +45,17 @@ _DETAILS = {
 _OF_TOKENS = ("tokens", "input_tokens", "output_tokens", "tokens_day")
 #: Spending is known only after the answer: a call is let in while at least this much, in USD, is left.
 _LEAST_USD = 1e-6
+
+#: What a refusal says is reached, and what live limits count, in words.
+_SAID = {
+    "requests": "requests a minute", "tokens": "tokens a minute", "output_tokens": "output tokens a minute",
+    "day": "requests a day", "tokens_day": "tokens a day", "concurrency": "calls at once",
+    "too_large": "tokens in one request",
+}  # fmt: skip
+_KEPT = {
+    "rpm": "requests a minute", "tpm": "tokens a minute", "itpm": "input tokens a minute",
+    "otpm": "output tokens a minute", "rpd": "requests a day", "tpd": "tokens a day", "concurrency": "calls at once",
+}  # fmt: skip
 
 type Count = Annotated[int, Field(ge=1, strict=True)]
 type Spend = Annotated[
@@ -141,6 +153,19 @@ class RateLimit:
         limits = self.buckets.needs() if self.buckets else (f"rate_limit/{self.kind}",)
         lies = ("limit_headers",) if self.headers == "lie" else ()
         return (*limits, *lies, *retry_needs(self.retry_after, self.should_retry))
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        back = coming_back(self.retry_after, self.should_retry)
+        if self.buckets is None:
+            return f"the provider refuses, its limit of {_SAID[self.kind]} is reached{back}"
+        kept = ", ".join(
+            f"{getattr(self.buckets, name)} {words}" for name, words in _KEPT.items() if getattr(self.buckets, name)
+        )
+        if self.buckets.spend is not None:
+            usd, seconds = self.buckets.spend
+            kept += f"{', ' if kept else ''}{usd:g} USD every {format_duration(seconds)}"
+        return f"the provider refuses what goes over its live limits ({kept} for each API key and model){back}"
 
     def script(self, context: Context) -> Script | None:
         """A refusal; None when the live buckets have room."""

@@ -11,6 +11,7 @@ from pydantic import ConfigDict
 from chaosllm.call import Call
 from chaosllm.faults import Context
 from chaosllm.faults._answers import answer_with, completion_of, token_of
+from chaosllm.faults._words import where
 from chaosllm.place import Place
 from chaosllm.providers import Refusal
 from chaosllm.script import Cut, Position, Script, Shape, Unit
@@ -53,6 +54,12 @@ class RefusalFault:
         if self.kind == "content_filter":
             return ("filter/answer",)
         return (f"refusal/{self.shape}",)
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        who = "the provider's content filter strikes" if self.kind == "content_filter" else "the model declines"
+        how = {"answer": "a whole answer says so", "status": "status 400", "partial": f"breaking off {where(self.at)}"}
+        return f"{who}: {how[self.shape]}"
 
     def script(self, context: Context) -> Script:
         """A refusal, an answer in the model's place, or an honest cut with another reason."""

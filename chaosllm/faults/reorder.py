@@ -10,6 +10,7 @@ from pydantic import ConfigDict
 
 from chaosllm.call import Call
 from chaosllm.faults import Context
+from chaosllm.faults._words import where
 from chaosllm.place import Place
 from chaosllm.script import Position, Reorder, Script, Unit
 
@@ -36,6 +37,10 @@ class ReorderFault:
     def needs(self) -> tuple[str, ...]:
         """A provider that streams."""
         return ("stream",)
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        return f"one event of a stream, {where(self.at)}, comes after the next one"
 
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; an edit needs none
         """One edit."""

@@ -10,6 +10,7 @@ from pydantic import ConfigDict
 
 from chaosllm.call import Call
 from chaosllm.faults import Context
+from chaosllm.faults._words import where
 from chaosllm.place import Place
 from chaosllm.script import Position, Repeat, Script, Unit
 from chaosllm.units import Tokens
@@ -35,6 +36,10 @@ class Repetition:
     def applies(self, call: Call) -> bool:
         """Calls that ask for text."""
         return not call.embeds
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        return f"{where(self.at)} the model begins to repeat itself, for {self.tokens} tokens"
 
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; an edit needs none
         """One edit."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 
 from chaosllm.faults import Context
+from chaosllm.faults._words import where
 from chaosllm.place import parse_position
 from chaosllm.script import Door, Place, Position, Reset, Script
 
@@ -52,6 +53,10 @@ class ResetFault:
     def strike(self, door: Door) -> Script | None:
         """A reset of each connection that was accepted; of one to a provider's own host when it begins TLS."""
         return None if door is Door.PORT else (Reset(Place.ACCEPT),)
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        return f"the TCP connection is reset {where(self.at)}"
 
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; a reset needs none
         """One reset."""

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field
 
 from chaosllm.faults import Context
+from chaosllm.faults._words import how_long, where
 from chaosllm.place import Places, Span
 from chaosllm.script import Position, Script, Stall, Unit
 
@@ -34,6 +35,10 @@ class StallFault:
 
     at: Places = field(default=(Position(0.5, Unit.SHARE),))
     for_: Annotated[Span, Field(alias="for")] = 30.0
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        return f"bytes stop {where(self.at)} {how_long(self.for_)}, and the connection stays open"
 
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; a stall needs none
         """One stall for each place."""

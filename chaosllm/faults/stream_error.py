@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 from chaosllm.call import Call
 from chaosllm.faults import Context
 from chaosllm.faults._answers import token_of
+from chaosllm.faults._words import where
 from chaosllm.place import parse_position
 from chaosllm.providers import Refusal
 from chaosllm.script import Insert, Position, Script, Unit
@@ -67,6 +68,11 @@ class StreamError:
     def needs(self) -> tuple[str, ...]:
         """An in-band error of this kind, in this form."""
         return (f"stream_error/{self.kind}", *((f"form/{self.form}",) if self.form else ()))
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        said = {"overload": "overloaded", "server": "broken", "rate_limit": "at its rate limit"}[self.kind]
+        return f"the stream breaks off {where(self.at)} with an error event: the provider is {said}"
 
     def script(self, context: Context) -> Script:
         """The provider's events, then the end."""

@@ -44,6 +44,16 @@ class ToolCall:
         """A provider whose tool calls can be changed so."""
         return ({"unknown_tool": "replace/tool_name", "repeated": "repeat/tool"}.get(self.shape, "replace/tool"),)
 
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        return {
+            "cut": "the arguments of a tool call are cut in half",
+            "invalid": "the arguments of a tool call are no JSON",
+            "unknown_tool": f"the model calls a tool that was never offered, {self.tool}",
+            "wrong_types": "the arguments of a tool call have wrong types",
+            "repeated": "the model calls the same tool twice",
+        }[self.shape]
+
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; an edit needs none
         """One edit."""
         if self.shape == "unknown_tool":

@@ -10,6 +10,7 @@ from pydantic import ConfigDict
 
 from chaosllm.call import Call
 from chaosllm.faults import Context
+from chaosllm.faults._words import where
 from chaosllm.place import Place
 from chaosllm.script import Cut, Position, Script, Shape, Unit
 
@@ -53,6 +54,16 @@ class Truncate:
         if self.shape is Shape.HONEST:
             return not call.embeds
         return call.tools if self.shape is Shape.TOOL else True
+
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        return {
+            Shape.HONEST: f"the answer ends {where(self.at)}, and says that it hit its length limit",
+            Shape.CLEAN: f"the answer ends {where(self.at)} without a finish reason, and the body ends properly",
+            Shape.ABRUPT: f"the connection breaks {where(self.at)}",
+            Shape.EVENT: f"the answer ends inside an event, {where(self.at)}",
+            Shape.TOOL: f"the answer ends inside the arguments of a tool call, {where(self.at)}",
+        }[self.shape]
 
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; a cut needs none
         """One cut."""

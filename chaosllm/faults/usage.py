@@ -39,6 +39,14 @@ class UsageFault:
         """A provider that says usage."""
         return ("drop/usage",) if self.shape == "missing" else ("replace/usage",)
 
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        return {
+            "missing": "the answer does not say how many tokens it used",
+            "inflated": f"the answer says that it used {self.factor:g} times as many tokens",
+            "contradictory": "the token counts of the answer contradict each other",
+        }[self.shape]
+
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; an edit needs none
         """One edit."""
         if self.shape == "missing":
