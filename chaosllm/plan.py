@@ -124,7 +124,7 @@ class Plan:
             applied.append(part)
             script.extend(part.steps)
             headers += left
-            if any(_ends_the_list(step) for step in part.steps):
+            if any(ends_the_list(step) for step in part.steps):
                 break
         return Decision(call, phase.name, tuple(script), tuple(applied), headers)
 
@@ -276,7 +276,7 @@ def _so_far(tally: Tally) -> int:
     return tally.count
 
 
-def _ends_the_list(step: Step) -> bool:
+def ends_the_list(step: Step) -> bool:
     """Whether nothing of an upstream's answer is left for a later rule to work on."""
     return isinstance(step, Reply | Hang) or (isinstance(step, Reset) and not isinstance(step.at, Position))
 

@@ -26,7 +26,9 @@ def when_words(when: Trigger) -> str:
     if when.window is not None:
         told.append(f"from {format_duration(when.window.from_)} to {format_duration(when.window.to)} of the phase")
     if when.every is not None:
-        told.append(f"on every {ordinal(when.every)} operation of the phase" if when.every > 1 else "on every operation")
+        told.append(
+            f"on every {ordinal(when.every)} operation of the phase" if when.every > 1 else "on every operation"
+        )
     if when.first is not None:
         if when.of == "phase":
             told.append(f"on the first {_many(when.first, 'operation')} of the phase")

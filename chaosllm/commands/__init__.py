@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "demo": "Show two sample apps under fire, one fragile and one hardened: no key, no network.",
     "run": "Run scenarios against an app and judge what it did.",
     "validate": "Check scenario files; every problem with line and column.",
+    "explain": "Say what a scenario will do and what it can show, before it runs; or what a fault does.",
     "report": "Judge and render a run folder again.",
     "proxy": "Only inject: a proxy that breaks LLM calls as a scenario says.",
     "simulate": "Only answer: a provider that speaks the real wire formats, without a key.",

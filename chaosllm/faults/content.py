@@ -77,6 +77,12 @@ class Content:
             return ((mark_of("text"), re.escape(self.text)),)
         return tuple((mark_of(kind), CANARIES[kind].sign) for kind in self.canary)
 
+    def says(self) -> str:
+        """What happens to a call, in words."""
+        what = f"a canary ({', '.join(self.canary)})" if self.canary else "a text of yours"
+        place = {"start": "before its own text", "end": "after its own text", "replace": "in place of its own text"}
+        return f"the model says {what} {place[self.where]}"
+
     def script(self, context: Context) -> Script:
         """An answer in the model's place, or an edit of its own."""
         said = self.text or CANARIES[self.canary[int(context.draw("canary") * len(self.canary))]].text

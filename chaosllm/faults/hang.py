@@ -33,7 +33,11 @@ class HangFault:
 
     def says(self) -> str:
         """What happens to a call, in words."""
-        return f"the call is taken, and nothing comes back {how_long(self.for_)}"
+        return (
+            f"the call is taken, and nothing comes back {how_long(self.for_)}"
+            if self.for_ is not None
+            else "the call is taken, and nothing ever comes back"
+        )
 
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; a hang needs none
         """One hang."""

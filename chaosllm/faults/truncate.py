@@ -58,11 +58,11 @@ class Truncate:
     def says(self) -> str:
         """What happens to a call, in words."""
         return {
-            Shape.HONEST: f"the answer ends {where(self.at)}, and says that it hit its length limit",
-            Shape.CLEAN: f"the answer ends {where(self.at)} without a finish reason, and the body ends properly",
+            Shape.HONEST: f"the text stops {where(self.at)}, and the finish reason says length",
+            Shape.CLEAN: f"the text stops {where(self.at)} without a finish reason, and the body ends properly",
             Shape.ABRUPT: f"the connection breaks {where(self.at)}",
-            Shape.EVENT: f"the answer ends inside an event, {where(self.at)}",
-            Shape.TOOL: f"the answer ends inside the arguments of a tool call, {where(self.at)}",
+            Shape.EVENT: f"the text stops inside an event, {where(self.at)}",
+            Shape.TOOL: f"the text stops inside the arguments of a tool call, {where(self.at)}",
         }[self.shape]
 
     def script(self, context: Context) -> Script:  # noqa: ARG002  # the protocol's context; a cut needs none

@@ -41,7 +41,10 @@ class Finding:
 
 
 class FindingKind(Protocol):
-    """One behaviour worth telling."""
+    """One behaviour worth telling.
+
+    For `explain` it may also hold `shown_by(reply)`: whether such a refusal can bring it to light.
+    """
 
     code: ClassVar[str]
     severity: ClassVar[Severity]
@@ -49,6 +52,7 @@ class FindingKind(Protocol):
     advice: ClassVar[str]
     least: ClassVar[int]  # hits before it may be raised or its absence claimed
     joined: ClassVar[bool]  # whether calls must be matched to operations
+    provoked_by: ClassVar[tuple[str, ...]] = ("*",)  # the faults that can bring it to light; `*` is any
 
     def find(self, run: Run) -> list[Finding]:
         """At most one finding for each phase; none without evidence."""

@@ -25,6 +25,15 @@ class ErrorLeaked(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = False
+    provoked_by: ClassVar[tuple[str, ...]] = (
+        "rate_limit",
+        "quota",
+        "overload",
+        "error",
+        "stream_error",
+        "refusal",
+        "malformed",
+    )
 
     @override
     def find(self, run: Run) -> list[Finding]:

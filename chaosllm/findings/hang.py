@@ -29,6 +29,17 @@ class Hang(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = False
+    provoked_by: ClassVar[tuple[str, ...]] = (
+        "hang",
+        "stall",
+        "latency",
+        "connection",
+        "repetition",
+        "rate_limit",
+        "overload",
+        "quota",
+        "error",
+    )
 
     @override
     def find(self, run: Run) -> list[Finding]:

@@ -10,6 +10,7 @@ from chaosllm.findings import Finding, FindingKind, Severity
 from chaosllm.findings._evidence import Tallies, operations, phase_of, plural
 from chaosllm.join import Run
 from chaosllm.record import GOAWAY, Ended, Event
+from chaosllm.script import Reply
 from chaosllm.units import format_duration
 
 #: A shorter pause is none: a loop without a sleep takes single milliseconds (METHOD section 5).
@@ -33,6 +34,11 @@ class NoBackoff(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    provoked_by: ClassVar[tuple[str, ...]] = ("rate_limit", "overload", "error", "quota", "connection", "reset")
+
+    def shown_by(self, reply: Reply) -> bool:
+        """A refusal that may pass and names no wait."""
+        return (reply.status in (408, 429) or reply.status >= 500) and reply.retry_after is None
 
     @override
     def find(self, run: Run) -> list[Finding]:

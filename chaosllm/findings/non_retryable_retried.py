@@ -9,6 +9,7 @@ from chaosllm.findings import Finding, FindingKind, Severity
 from chaosllm.findings._evidence import Tallies, operations, phase_of, plural
 from chaosllm.findings.quota_retried import out_of_quota
 from chaosllm.join import Run
+from chaosllm.script import Reply
 
 #: The request or the key is wrong, and will be (METHOD section 5).
 HOPELESS = frozenset({400, 401, 403, 404, 413, 422})
@@ -31,6 +32,11 @@ class NonRetryableRetried(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    provoked_by: ClassVar[tuple[str, ...]] = ("error", "rate_limit", "refusal")
+
+    def shown_by(self, reply: Reply) -> bool:
+        """A refusal that repeating cannot mend."""
+        return reply.status in HOPELESS and not reply.retryable and not reply.reason.startswith("quota")
 
     @override
     def find(self, run: Run) -> list[Finding]:

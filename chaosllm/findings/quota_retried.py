@@ -9,6 +9,7 @@ from chaosllm.findings import Finding, FindingKind, Severity
 from chaosllm.findings._evidence import Tallies, operations, phase_of, plural
 from chaosllm.join import Run
 from chaosllm.record import Event
+from chaosllm.script import Reply
 
 
 class QuotaRetried(FindingKind):
@@ -24,6 +25,11 @@ class QuotaRetried(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    provoked_by: ClassVar[tuple[str, ...]] = ("quota", "rate_limit")
+
+    def shown_by(self, reply: Reply) -> bool:
+        """A refusal for quota, credit or spend."""
+        return not reply.retryable and reply.reason.startswith("quota") and reply.status >= 400
 
     @override
     def find(self, run: Run) -> list[Finding]:

@@ -10,6 +10,7 @@ from chaosllm.findings import Finding, FindingKind, Severity
 from chaosllm.findings._evidence import Tallies, operations, phase_of, plural
 from chaosllm.join import Run
 from chaosllm.record import Event
+from chaosllm.script import Reply
 from chaosllm.units import format_duration
 
 #: Timers fire early by some milliseconds, and the two ends are measured in two places (METHOD metric 12).
@@ -35,6 +36,11 @@ class RetryAfterIgnored(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    provoked_by: ClassVar[tuple[str, ...]] = ("rate_limit", "overload", "quota", "error")
+
+    def shown_by(self, reply: Reply) -> bool:
+        """A refusal that asks for a wait."""
+        return (reply.status == 429 or reply.status >= 500) and (reply.retry_after or 0.0) > TOLERANCE
 
     @override
     def find(self, run: Run) -> list[Finding]:

@@ -52,6 +52,7 @@ class RetryStorm(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    provoked_by: ClassVar[tuple[str, ...]] = ("*",)
 
     @override
     def find(self, run: Run) -> list[Finding]:

@@ -28,6 +28,7 @@ class SensitiveDataLeaked(FindingKind):
     )
     least: ClassVar[int] = 1
     joined: ClassVar[bool] = False
+    provoked_by: ClassVar[tuple[str, ...]] = ("content",)
 
     @override
     def find(self, run: Run) -> list[Finding]:

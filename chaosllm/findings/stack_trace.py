@@ -24,6 +24,7 @@ class StackTrace(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = False
+    provoked_by: ClassVar[tuple[str, ...]] = ("*",)
 
     @override
     def find(self, run: Run) -> list[Finding]:

@@ -28,6 +28,7 @@ class TruncatedAccepted(FindingKind):
     )
     least: ClassVar[int] = 1
     joined: ClassVar[bool] = True
+    provoked_by: ClassVar[tuple[str, ...]] = ("truncate", "reset", "connection", "drop", "stream_error")
 
     @override
     def find(self, run: Run) -> list[Finding]:

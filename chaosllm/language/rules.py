@@ -205,7 +205,7 @@ class _Rule:
                 self.add(("match",), "no call fits this match, so the rule can never fire", "leave a part of it out")
         elif isinstance(fault, Selective) and not any(fault.applies(call) for call in met):
             what = f"{self.data['fault']} strikes no call that fits this match, so the rule can never fire"
-            self.add(("match",), what, _struck([call for call in calls if fault.applies(call)]))
+            self.add(("match",), what, struck_words([call for call in calls if fault.applies(call)]))
 
     def able(self, fault: Any, reached: list[str]) -> bool:
         """Whether each provider that the rule reaches can do what the fault asks; what one cannot do is noted."""
@@ -303,7 +303,7 @@ def _either(words: Sequence[str]) -> str:
     return " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
-def _struck(calls: list[Call]) -> str:
+def struck_words(calls: list[Call]) -> str:
     """Which calls a fault strikes, in words."""
     for said, words in (("embeds", "calls for vectors"), ("stream", "streams"), ("tools", "calls that offer tools")):
         if calls and all(getattr(call, said) for call in calls):

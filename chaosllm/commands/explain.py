@@ -1,0 +1,118 @@
+"""`chaosllm explain`: what a scenario will do and what it can show, in words, before anything runs."""
+
+# ruff: noqa: PLC0415  # imports stand inside, so that --help loads neither numpy nor pydantic
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chaosllm.commands._scenario import ScenarioFile
+
+if TYPE_CHECKING:
+    from chaosllm.explanation import Explanation
+    from chaosllm.scenario import Scenario
+
+#: Columns of what is printed where no terminal says how wide it is, and the most of one that does.
+_WIDTH, _WIDEST = 72, 120
+
+
+class ScenarioOrFault(ScenarioFile):
+    """A scenario's path, or the name of a fault."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, or the name as it is."""
+        from chaosllm.registry import members
+
+        text = str(value)
+        if not Path(text).exists() and text in members("faults"):
+            return text
+        return super().convert(value, param, ctx)
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  chaosllm explain scenarios/rate-limit-storm.yaml\n"
+    "  chaosllm explain my.yaml --set load.rate=5/s --seed 8\n"
+    "  chaosllm explain truncate\n\n"
+    "Nothing is started. Counts are those of the load and the seed that the scenario has."
+)
+@click.argument("thing", metavar="SCENARIO|FAULT", type=ScenarioOrFault())
+@click.option("--set", "sets", metavar="PATH=VALUE", multiple=True, help="Change the scenario, as load.rate=10/s.")
+@click.option("--seed", metavar="N", type=int, help="Another seed: other calls are broken.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(*, thing: Path | str, sets: tuple[str, ...], seed: int | None, as_json: bool) -> None:
+    """Say what a scenario will do, how often, and what it can show; or what a fault does."""
+    if isinstance(thing, str):
+        _explain_fault(thing, as_json=as_json)
+        return
+    from chaosllm.explanation import explain
+
+    scenario = _read(thing, [*sets] if seed is None else [*sets, f"seed={seed}"])
+    found = explain(scenario)
+    if as_json:
+        click.echo(json.dumps(_plain(found, scenario), indent=1, ensure_ascii=False))
+        return
+    from chaosllm.commands._explained import lines
+
+    width = min(_WIDEST, shutil.get_terminal_size((_WIDTH, 24)).columns) if sys.stdout.isatty() else _WIDTH
+    plain = not _shows_shades()
+    for line in lines(found, scenario, width=width, plain=plain):
+        click.echo(line.encode("ascii", "replace").decode() if plain else line)
+
+
+def _read(path: Path, sets: list[str]) -> Scenario:
+    from chaosllm.adapters.scenario_file import loader
+    from chaosllm.errors import Blame, ChaosError, Exit, Level
+    from chaosllm.reader import read
+
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        what = f"{path} cannot be read: {(error.strerror or str(error)).lower()}"
+        raise ChaosError(what, blame=Blame.SCENARIO, exit_code=Exit.USAGE) from error
+    reading = read(text, str(path), load=loader(path.parent), sets=sets)
+    scenario = reading.unwrap()
+    for problem in reading.problems:
+        if problem.level is Level.WARNING:
+            click.echo(str(problem), err=True)
+    return scenario
+
+
+def _plain(found: Explanation, scenario: Scenario) -> dict[str, Any]:
+    """What --json prints: the explanation without the chance of each single call."""
+    from dataclasses import asdict, fields
+
+    told = {field.name: getattr(found, field.name) for field in fields(found) if field.name != "expectations"}
+    plain = {
+        key: [asdict(one) for one in value]
+        if isinstance(value, tuple)
+        else asdict(value)
+        if hasattr(value, "__dataclass_fields__")
+        else value
+        for key, value in told.items()
+    }
+    return plain | {"stop_when": [one.text for one in scenario.stop_when], "fail_on": scenario.fail_on}
+
+
+def _shows_shades() -> bool:
+    try:
+        "░▒▓█".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _explain_fault(name: str, *, as_json: bool) -> None:
+    from chaosllm.commands._fault_page import page, row
+
+    if as_json:
+        click.echo(json.dumps(row(name), indent=1, ensure_ascii=False))
+        return
+    for line in page(name):
+        click.echo(line)

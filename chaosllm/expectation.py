@@ -1,0 +1,193 @@
+"""How often each rule will fire: the sum of its chances over the operations that a run will hold.
+
+Laws:
+1. The chance is `Trigger.chance`, asked with what the plan asks it with: nothing is decided twice.
+2. An operation is taken to make one call that fits, without a retry; what hangs on more is a note, not a number.
+3. A rule that answers ends the list: what it takes does not reach the rules after it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from chaosllm.arrivals import due_times
+from chaosllm.call import Call, Request
+from chaosllm.faults import Context, Selective
+from chaosllm.language.rules import struck_words
+from chaosllm.limiter import Limiter
+from chaosllm.mix import Mix
+from chaosllm.plan import ends_the_list
+from chaosllm.providers import Provider
+from chaosllm.scenario import Match, Phase, Rule, Scenario
+from chaosllm.script import Reply, Script
+from chaosllm.stats import Floats, binomial_interval
+from chaosllm.trigger import Tick
+
+CONFIDENCE = 0.999
+#: Exact up to so many different chances, in milliseconds; above, the normal law is as good.
+_EXACT = 3000
+_Z = 3.2905  # of CONFIDENCE, two-sided
+#: When a refusal's date is reckoned from, where only its form matters.
+_SOME_TIME = 1.7e9
+
+
+@dataclass(frozen=True, eq=False)
+class Expectation:
+    """What to expect of one rule; `mean` None: it hangs on the traffic, and `note` says on what."""
+
+    of: int  # operations due in its phase whose call it may touch
+    mean: float | None
+    low: int
+    high: int
+    note: str
+    times: Floats  # seconds from the run's start at which those operations are due
+    chances: Floats
+
+
+def expect(scenario: Scenario, providers: Mapping[str, Provider]) -> dict[str, Expectation]:
+    """The expectation of each rule, by its name."""
+    due = np.asarray(due_times(scenario.load.rate, scenario.load.arrivals, scenario.seed, scenario.duration))
+    mix = Mix(scenario.target, scenario.seed)
+    found: dict[str, Expectation] = {}
+    for phase in scenario.phases:
+        if phase.rules:
+            first, end = (int(at) for at in np.searchsorted(due, (phase.start, phase.end)))
+            asked = {at: mix.name(at) for at in range(first, end)}
+            found |= _in_phase(scenario, providers, phase, due[first:end], asked)
+    return found
+
+
+def _in_phase(
+    scenario: Scenario, providers: Mapping[str, Provider], phase: Phase, due: Floats, asked: Mapping[int, str]
+) -> dict[str, Expectation]:
+    """Of the rules of one phase; `asked` is what each of its operations asks, by its number."""
+    found: dict[str, Expectation] = {}
+    before: list[tuple[Rule, Floats]] = []  # the rules that answer, and the chance with which each lets a call go on
+    for rule in phase.rules:
+        fits = np.array([_operation_fits(rule.match, at, name) for at, name in asked.items()], dtype=bool)
+        calls, played = _played(rule, scenario, providers)
+        unknown = _unknown(rule)
+        alone = np.zeros(len(due))
+        if not unknown:
+            alone[fits] = [_chance(rule, phase, float(due[n]), int(n)) for n in np.flatnonzero(fits)]
+        chances = alone.copy()
+        for earlier, spares in before:
+            if not _apart(earlier.match, rule.match):
+                chances *= spares
+        mean = None if unknown else float(chances.sum())
+        low, high = (0, 0) if unknown else interval(chances)
+        note = unknown or _remark(rule, scenario, calls, [call for call, _ in played])
+        found[rule.name] = Expectation(int(fits.sum()), mean, low, high, note, due[fits], chances[fits])
+        if any(ends_the_list(step) for _, script in played for step in script):
+            before.append((rule, 1 - alone))
+    return found
+
+
+def _chance(rule: Rule, phase: Phase, t: float, n: int) -> float:
+    return rule.when.chance(Tick(t - phase.start, n, 0, 0, 0.0, phase.duration))
+
+
+def interval(chances: Floats, confidence: float = CONFIDENCE) -> tuple[int, int]:
+    """Between which counts the number of hits lies, each with its own chance, with at least that confidence."""
+    certain = int((chances >= 1).sum())
+    open_ = chances[(chances > 0) & (chances < 1)]
+    if not len(open_):
+        return certain, certain
+    if np.ptp(open_) == 0:
+        low, high = binomial_interval(len(open_), float(open_[0]), confidence)
+    elif len(open_) <= _EXACT:
+        low, high = _between(open_, confidence)
+    else:
+        mean, spread = float(open_.sum()), _Z * math.sqrt(float((open_ * (1 - open_)).sum()))
+        low, high = max(0, math.floor(mean - spread) - 1), min(len(open_), math.ceil(mean + spread) + 1)
+    return certain + low, certain + high
+
+
+def _between(chances: Floats, confidence: float) -> tuple[int, int]:
+    """By the exact law of a sum of unequal coins."""
+    law = np.ones(1)
+    for chance in chances:
+        law = np.convolve(law, (1 - chance, chance))
+    cdf, tail = np.cumsum(law), (1 - confidence) / 2
+    return int(np.searchsorted(cdf, tail, side="right")), int(np.searchsorted(cdf, 1 - tail))
+
+
+def _unknown(rule: Rule) -> str:
+    """Why nobody can say beforehand how often a rule fires; "" when one can."""
+    fault = rule.fault
+    if getattr(fault, "at_accept", False):
+        return "it strikes connections: how many the app opens is not known before a run"
+    if fault.live:
+        return "it keeps count of real traffic: what the app asks decides"
+    if rule.match.attempt and 0 not in rule.match.attempt:
+        return "it touches retries alone: how many the app makes is not known before a run"
+    return ""
+
+
+def _remark(rule: Rule, scenario: Scenario, calls: list[Call], struck: list[Call]) -> str:
+    """What a number leaves out."""
+    told = [struck_words(struck)] if isinstance(rule.fault, Selective) and len(struck) < len(calls) else []
+    if scenario.limits.max_active_faults < 1:
+        told.append("limits.max_active_faults may hold some of them back")
+    return ", and ".join(told)
+
+
+def _operation_fits(match: Match, index: int, name: str) -> bool:
+    """Whether a call of this operation could fit, by what the operation tells."""
+    return (
+        (not match.operation or index in match.operation or bool(name and name in match.operation))
+        and (not match.any_ or any(_operation_fits(one, index, name) for one in match.any_))
+        and all(_operation_fits(one, index, name) for one in match.all_)
+        and not (match.not_ is not None and match.not_ == Match(operation=match.not_.operation)
+                 and bool(match.not_.operation) and _operation_fits(match.not_, index, name))
+    )  # fmt: skip
+
+
+def _apart(one: Match, other: Match) -> bool:
+    """Whether no call can fit both, as far as their own words tell."""
+    return any(
+        a and b and not any(fnmatchcase(x, y) or fnmatchcase(y, x) for x in a for y in b)
+        for a, b in ((one.provider, other.provider), (one.endpoint, other.endpoint), (one.model, other.model))
+    ) or any(
+        a is not None and b is not None and a != b for a, b in ((one.stream, other.stream), (one.tools, other.tools))
+    )
+
+
+def _played(
+    rule: Rule, scenario: Scenario, providers: Mapping[str, Provider]
+) -> tuple[list[Call], list[tuple[Call, Script]]]:
+    """The kinds of call that a rule may touch, and those that its fault strikes, each with what it does.
+
+    None is struck by a fault that keeps count, or that strikes connections.
+    """
+    kinds = [call for one in scenario.upstreams for call in getattr(providers[one.provider], "kinds_of_call", ())]
+    calls = [call for call in kinds if _kind_fits(rule.match, call)]
+    if rule.fault.live or getattr(rule.fault, "at_accept", False):
+        return calls, []
+    struck = [call for call in calls if not isinstance(rule.fault, Selective) or rule.fault.applies(call)]
+    return calls, [(call, _script(rule, providers[call.provider], call)) for call in struck]
+
+
+def _script(rule: Rule, provider: Provider, call: Call) -> Script:
+    request = Request("POST", "", "", (), b"{}", call.provider)
+    return rule.fault.script(Context(call, request, provider, lambda _: 0.5, _SOME_TIME, 0.0, Limiter())) or ()
+
+
+def _kind_fits(match: Match, call: Call) -> bool:
+    return (
+        (not match.provider or any(fnmatchcase(call.provider, glob) for glob in match.provider))
+        and (not match.endpoint or any(fnmatchcase(call.endpoint, glob) for glob in match.endpoint))
+        and match.stream in (None, call.stream)
+        and match.tools in (None, call.tools)
+    )
+
+
+def replies(rule: Rule, scenario: Scenario, providers: Mapping[str, Provider]) -> list[Reply]:
+    """The answers that a rule gives in the provider's place."""
+    _, played = _played(rule, scenario, providers)
+    return [step for _, script in played for step in script if isinstance(step, Reply)]
