@@ -32,6 +32,7 @@ CONFIDENCE = 0.999
 #: Exact up to so many different chances, in milliseconds; above, the normal law is as good.
 _EXACT = 3000
 _Z = 3.2905  # of CONFIDENCE, two-sided
+_MINUTE = 60.0
 #: When a refusal's date is reckoned from, where only its form matters.
 _SOME_TIME = 1.7e9
 
@@ -71,7 +72,7 @@ def _in_phase(
     for rule in phase.rules:
         fits = np.array([_operation_fits(rule.match, at, name) for at, name in asked.items()], dtype=bool)
         calls, played = _played(rule, scenario, providers)
-        unknown = _unknown(rule)
+        unknown = _unknown(rule, int(fits.sum()), phase.duration)
         alone = np.zeros(len(due))
         if not unknown:
             alone[fits] = [_chance(rule, phase, float(due[n]), int(n)) for n in np.flatnonzero(fits)]
@@ -117,13 +118,18 @@ def _between(chances: Floats, confidence: float) -> tuple[int, int]:
     return int(np.searchsorted(cdf, tail, side="right")), int(np.searchsorted(cdf, 1 - tail))
 
 
-def _unknown(rule: Rule) -> str:
+def _unknown(rule: Rule, n: int, seconds: float) -> str:
     """Why nobody can say beforehand how often a rule fires; "" when one can."""
     fault = rule.fault
     if getattr(fault, "at_accept", False):
         return "it strikes connections: how many the app opens is not known before a run"
     if fault.live:
-        return "it keeps count of real traffic: what the app asks decides"
+        told = "it keeps count of real traffic: what the app asks decides"
+        rpm = getattr(getattr(fault, "buckets", None), "rpm", None)
+        if rpm is None:
+            return told
+        over = max(0, round(n - rpm - rpm * seconds / _MINUTE))  # a bucket begins full
+        return f"{told}; of {n:,} calls on one key and model, about {over:,} are over {rpm} a minute"
     if rule.match.attempt and 0 not in rule.match.attempt:
         return "it touches retries alone: how many the app makes is not known before a run"
     return ""

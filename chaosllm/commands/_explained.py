@@ -44,12 +44,12 @@ def lines(found: Explanation, scenario: Scenario, *, width: int = 72, plain: boo
     yield from page.section("What happens")
     for phase in found.phases:
         yield from _phase(page, phase)
-    if any(rule.expected is not None for phase in found.phases for rule in phase.rules):
-        yield from page.text(
-            "Counts take it that each operation makes one call that fits and never retries; each retry is drawn "
-            f"again. In brackets: what chance leaves in {CONFIDENCE * 1000:.0f} of 1,000 cases.",
-            2,
-        )
+    told = [rule for phase in found.phases for rule in phase.rules if rule.expected is not None]
+    if told:
+        text = "Counts take it that each operation makes one call that fits, and no retry; each retry is drawn again."
+        if any(rule.low != rule.high for rule in told):
+            text += f" In brackets: what chance leaves in {CONFIDENCE * 1000:.0f} of 1,000 cases."
+        yield from page.text(text, 2)
     yield from page.section("Timeline")
     yield from draw(found.phases, found.expectations, width=width, plain=plain)
     yield from page.section("What it can show")
@@ -104,10 +104,11 @@ def _expected(rule: RuleStory) -> str:
     if rule.expected is None:
         return rule.note
     mean = f"{rule.expected:,.0f}" if rule.expected >= 10 else f"{rule.expected:.2g}"
-    sure = rule.low == rule.high
-    count = f"{rule.low:,} of {_many(rule.of, 'call')}" if sure else f"about {mean} of {_many(rule.of, 'call')}"
-    between = "" if sure else f" ({rule.low:,} to {rule.high:,})"
-    return count + between + (f"; {rule.note}" if rule.note else "")
+    if rule.low != rule.high:
+        count = f"about {mean} of {_many(rule.of, 'call')} ({rule.low:,} to {rule.high:,})"
+    else:
+        count = f"{'all' if rule.low == rule.of else f'{rule.low:,} of'} {_many(rule.of, 'call')}"
+    return count + (f"; {rule.note}" if rule.note else "")
 
 
 def _power(page: _Page, found: Explanation) -> Iterator[str]:

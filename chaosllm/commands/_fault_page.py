@@ -32,7 +32,11 @@ def row(name: str) -> dict[str, Any]:
 def page(name: str) -> list[str]:
     """The page in lines."""
     found = row(name)
-    lines = [f"{name}: {found['summary']}", "", *_filled(found["text"])]
+    text = found["text"]
+    first, _, rest = text.partition("\n\n")
+    if first.rstrip(".").lower() == found["summary"].lower():
+        text = rest
+    lines = [f"{name}: {found['summary']}", *([""] if text else []), *_filled(text)]
     if found["fields"]:
         width = max(map(len, found["fields"]))
         lines += ["", "Fields"]

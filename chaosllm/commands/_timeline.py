@@ -45,8 +45,9 @@ def draw(
             lines.append(f"{name:<{label}}" + _row(phase, expected[rule.name], axis, shades))
     if names:
         a, b, c, d = list(shades)[1:]
-        unknown = f"  {UNKNOWN} nobody knows" if any(one.mean is None for one in expected.values()) else ""
-        lines.append(f"{margin}chance of a call: {a} to 25%  {b} to 50%  {c} to 75%  {d} above{unknown}")
+        lines.append(f"{margin}chance of a call: {a} to 25%  {b} to 50%  {c} to 75%  {d} above")
+    if any(one.mean is None for one in expected.values()):
+        lines.append(f"{margin}{UNKNOWN} the traffic decides")
     return [line.rstrip() for line in lines]
 
 
