@@ -149,6 +149,11 @@ class Run:
         """The phase of that name."""
         return self.scenario.phase(name)
 
+    def judged_as(self, name: str) -> str:
+        """The name under which a phase is judged: its block's, where it has one."""
+        phase = self.phase(name)
+        return phase.judged_as if phase is not None else name
+
     def place(self, name: str) -> int:
         """The place of a phase in the scenario, -1 when it has none of that name."""
         return next((at for at, phase in enumerate(self.scenario.phases) if phase.name == name), -1)
@@ -157,10 +162,13 @@ class Run:
         """The phases with that role, in order."""
         return [phase for phase in self.scenario.phases if phase.role is role]
 
+    def parts(self, name: str) -> list[tuple[int, Phase]]:
+        """(place, phase) of what a name means: one phase, or all of a block."""
+        return [(at, phase) for at, phase in enumerate(self.scenario.phases) if name in (phase.name, phase.block)]
+
     def seconds(self, name: str) -> float:
-        """How long a phase was driven."""
-        phase = self.phase(name)
-        return max(0.0, min(phase.end, self.end) - phase.start) if phase else 0.0
+        """How long a phase, or all of a block, was driven."""
+        return sum(max(0.0, min(phase.end, self.end) - phase.start) for _, phase in self.parts(name))
 
     # Operations -------------------------------------------------------------------------------
 
@@ -175,23 +183,25 @@ class Run:
         return cut_short | (np.isnan(samples.t_end) & ~samples.was(Outcome.DROPPED))
 
     def due(self, name: str) -> Ints:
-        """Rows of the operations that were due in a phase, unfinished ones left out."""
-        return np.flatnonzero((self.phase_of == self.place(name)) & ~self.unfinished)
+        """Rows of the operations that were due in a phase or block, unfinished ones left out."""
+        places = [at for at, _ in self.parts(name)]
+        return np.flatnonzero(np.isin(self.phase_of, places) & ~self.unfinished)
 
     def rows(self, name: str) -> Ints:
-        """Rows that metrics of a phase count: as `due`, less, for a baseline, what reached into another role.
+        """Rows that metrics of a phase or block count: as `due`, less, for a baseline, what reached into another role.
 
         Because such an operation was served partly under the fault, and the baseline must not know it.
         """
         key = ("rows", name)
         if key not in self.memory:
             rows = self.due(name)
-            phase = self.phase(name)
-            if phase is not None and phase.role is Role.BASELINE:
-                end = self._end_of_role(phase)
-                ended = np.where(self.samples.was(Outcome.DROPPED)[rows], -np.inf, self.samples.t_end[rows])
-                rows = rows[~(np.nan_to_num(ended, nan=np.inf, neginf=-np.inf) > end)]
-            self.memory[key] = rows
+            ends = np.full(len(self.scenario.phases), np.inf)
+            for at, phase in self.parts(name):
+                if phase.role is Role.BASELINE:
+                    ends[at] = self._end_of_role(phase)
+            ended = np.where(self.samples.was(Outcome.DROPPED)[rows], -np.inf, self.samples.t_end[rows])
+            reached = np.nan_to_num(ended, nan=np.inf, neginf=-np.inf) > ends[self.phase_of[rows]]
+            self.memory[key] = rows[~reached]
         found: Ints = self.memory[key]
         return found
 
@@ -266,7 +276,7 @@ class Run:
 
     @cached_property
     def hits(self) -> dict[str, int]:
-        """By phase, how many operations met one of its rules; calls instead, when calls cannot be joined.
+        """By phase and block, how many operations met one of its rules; calls instead, when calls cannot be joined.
 
         Of a port that refused, the operations that were due meanwhile.
         """
@@ -277,7 +287,9 @@ class Run:
                     seen[phase].update(self._due_during(event))
                 else:
                     seen[phase].add(int(row) if self.joined and row >= 0 else -1 - at)
-        return {name: len(found) for name, found in seen.items()}
+        blocks = {phase.block for phase in self.scenario.phases if phase.block}
+        together = {block: set[int]().union(*(seen[part.name] for _, part in self.parts(block))) for block in blocks}
+        return {name: len(found) for name, found in (seen | together).items()}
 
     def _due_during(self, event: Event) -> list[int]:
         """Rows of the operations that were sent while a port refused: nobody sees who knocked at it."""

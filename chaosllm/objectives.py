@@ -138,7 +138,7 @@ def _judge_finding(run: Run, objective: Objective, findings: Sequence[Finding]) 
         return Judged(objective, "count", unmatched(run), objective.bound, "inconclusive", unmatched(run).why)
     seen = [one for one in findings if one.code == objective.metric and objective.phase in (None, one.phase)]
     count = float(sum(one.count for one in seen))
-    phases = [phase for phase in run.scenario.phases if objective.phase in (None, phase.name)]
+    phases = run.scenario.judged(objective.phase)
     hits = sum(run.hits[phase.name] for phase in phases)
     estimate = Estimate.of(count, hits)
     verdict = _decide(objective.comparator, count, count, objective.bound)

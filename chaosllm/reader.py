@@ -20,17 +20,18 @@ from chaosllm import scenario as model
 from chaosllm.errors import Level, Problem, ScenarioError, Where
 from chaosllm.language.asking import load_of, target_of
 from chaosllm.language.bounds import check_bounds
-from chaosllm.language.composition import Wish, put_together
+from chaosllm.language.composition import Parts, as_text, gather, put_together
 from chaosllm.language.diagnosis import diagnose
 from chaosllm.language.model import ScenarioFile
-from chaosllm.language.overrides import parse
 from chaosllm.language.places import Variable, variables
 from chaosllm.language.roles import Sketch, infer
 from chaosllm.language.rules import check_rules
 from chaosllm.language.sense import check_sense
-from chaosllm.language.yaml_nodes import Document, Path, Problems, compose
+from chaosllm.language.variants import Variant
+from chaosllm.language.yaml_nodes import Document, Path, Problems
 from chaosllm.registry import members
-from chaosllm.spelling import cut, shorten, suggest
+from chaosllm.spelling import cut, suggest
+from chaosllm.units import format_duration
 
 type Load = Callable[[str], str]
 
@@ -71,19 +72,39 @@ def read(
     """Read a scenario. Never raises for what the text holds.
 
     `load` gives the text of a file named in the scenario, relative to it, or raises OSError;
-    without it such files are not looked at. `sets` are settings such as `load.rate=10/s`; `scale`
-    multiplies the phases' durations and nothing else.
+    without it such files are not looked at, and includes not followed. `sets` are settings such as
+    `load.rate=10/s`; `scale` multiplies the phases' durations and nothing else. Of a file that makes
+    several scenarios the settings must choose one.
     """
     problems = Problems()
-    as_run = text if isinstance(text, str) else text.decode(errors="replace")
-    document = compose(text, file, problems)
-    if document is None:
-        return Reading(None, problems.sorted(), as_run)
-    if not isinstance(document.data, dict):
-        what = f"found {shorten(document.data)}, expected a mapping with version, name, upstreams and phases"
-        problems.add(document.where(()), what)
-        return Reading(None, problems.sorted(), as_run)
-    as_run = put_together(document, Wish(parse(sets, problems), scale), problems) or as_run
+    parts = gather(text, file, load, sets, problems)
+    if parts is not None and len(parts.variants) == 1:
+        return _one(parts, parts.variants[0], scale, load, problems)
+    if parts is not None:
+        what = f"`vary` makes {len(parts.variants)} scenarios of this file, and here one is wanted"
+        example = " ".join(f"--set {'.'.join(one.parts)}={one.value}" for one in parts.variants[0].settings)
+        problems.add(parts.vary, what, f"choose it: {cut(example, 200)}")
+    return Reading(None, problems.sorted(), as_text(text))
+
+
+def readings(
+    text: str | bytes,
+    file: str = "scenario.yaml",
+    *,
+    load: Load | None = None,
+    sets: Sequence[str] = (),
+    scale: float = 1.0,
+) -> list[Reading]:
+    """Every scenario that a file makes, in the order of its `vary`; one without it. For the rest as `read`."""
+    problems = Problems()
+    parts = gather(text, file, load, sets, problems)
+    if parts is None:
+        return [Reading(None, problems.sorted(), as_text(text))]
+    return [_one(parts, variant, scale, load, problems.copy()) for variant in parts.variants]
+
+
+def _one(parts: Parts, variant: Variant, scale: float, load: Load | None, problems: Problems) -> Reading:
+    document, as_run = put_together(parts, variant, scale, problems)
     found = _Reader(document, problems, load).read()
     target = document.where_key(("target",)) if "target" in document.data else document.where(())
     return Reading(None if problems else found, problems.sorted(), as_run, target, variables(document))
@@ -161,6 +182,8 @@ class _Reader:
 
     def phase_names(self) -> None:
         first: dict[str, int] = {}
+        listed = [phase for phase in _list(self.data.get("phases")) if isinstance(phase, dict)]
+        blocks = [phase.get("block") for phase in listed if isinstance(phase.get("block"), str)]
         for at, phase in enumerate(_list(self.data.get("phases"))):
             name = phase.get("name") if isinstance(phase, dict) else None
             if not isinstance(name, str):
@@ -172,12 +195,20 @@ class _Reader:
                     f"there are two phases `{cut(name)}`",
                     f"the first is on line {line}",
                 )
+            elif name in blocks and phase.get("block") != name:
+                what = f"found a phase `{cut(name)}` beside repeated phases of that name"
+                self.add(("phases", at, "name"), what, "objectives could mean either: choose another name")
             first.setdefault(name, at)
 
     def phases(self, whole: ScenarioFile, rules: dict[tuple[int, int], model.Rule]) -> list[model.Phase]:
         """Phases with roles and starts."""
         sketches = [
-            Sketch(phase.name, bool(phase.rules), model.Role(phase.role) if phase.role else None)
+            Sketch(
+                phase.block or phase.name,
+                bool(phase.rules),
+                model.Role(phase.role) if phase.role else None,
+                repeated=phase.block is not None,
+            )
             for phase in whole.phases
         ]
         phases: list[model.Phase] = []
@@ -190,7 +221,16 @@ class _Reader:
                     "a phase with rules is a fault phase: leave `role` out, or the rules",
                 )
             own = tuple(rules[at, number] for number in range(len(phase.rules)))
-            phases.append(model.Phase(phase.name, phase.duration, role, own, start))
+            for number, rule in enumerate(own):
+                window = rule.when.window
+                if window is not None and window.from_ >= phase.duration:
+                    self.add(
+                        ("phases", at, "rules", number, "when", "window"),
+                        f"the window begins at {format_duration(window.from_)}, after the phase of "
+                        f"{format_duration(phase.duration)} is over: the rule can never fire",
+                        "begin it earlier, or make the phase longer",
+                    )
+            phases.append(model.Phase(phase.name, phase.duration, role, own, start, phase.block or ""))
             start += phase.duration
         return phases
 

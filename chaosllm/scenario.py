@@ -186,11 +186,17 @@ class Phase:
     role: Role
     rules: tuple[Rule, ...] = ()
     start: float = 0.0
+    block: str = ""  # what it is a repeat of; objectives on that name judge all repeats together
 
     @property
     def end(self) -> float:
         """Seconds from the run's start."""
         return self.start + self.duration
+
+    @property
+    def judged_as(self) -> str:
+        """The name under which objectives and findings judge it: its block's, where it has one."""
+        return self.block or self.name
 
 
 class Comparator(enum.StrEnum):
@@ -268,6 +274,10 @@ class Scenario:
     def phase(self, name: str) -> Phase | None:
         """The phase of that name."""
         return next((phase for phase in self.phases if phase.name == name), None)
+
+    def judged(self, name: str | None) -> tuple[Phase, ...]:
+        """The phases that an objective on this name judges together; all for None."""
+        return tuple(phase for phase in self.phases if name in (None, phase.name, phase.block))
 
     def phase_at(self, t: float) -> Phase | None:
         """The phase in which second `t` of the run lies; None outside."""

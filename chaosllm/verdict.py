@@ -74,7 +74,7 @@ def find(run: Run) -> tuple[list[Finding], list[str]]:
                 withheld.append(code)
             continue
         found += kind.find(run)
-    places = {phase.name: at for at, phase in enumerate(run.scenario.phases)}
+    places = {phase.judged_as: at for at, phase in enumerate(run.scenario.phases)}
     found.sort(key=lambda one: (SEVERITIES.index(one.severity), -one.count, one.code, places.get(one.phase, -1)))
     return found, withheld
 

@@ -109,11 +109,11 @@ def _no_answer(event: Event) -> bool:
 
 
 def phase_of(run: Run, row: int, *events: Event) -> str:
-    """The phase of the rule that the evidence met; without one, that in which the operation was due."""
+    """The phase, or block, of the rule that the evidence met; without one, that in which the operation was due."""
     for event in events:
         if rule := met_rule(event):
-            return run.rule_phase.get(rule, event.phase)
-    return run.phase_of_row(row)
+            return run.judged_as(run.rule_phase.get(rule, event.phase))
+    return run.judged_as(run.phase_of_row(row))
 
 
 def first_met(run: Run, row: int) -> Event | None:

@@ -63,7 +63,7 @@ class RetryStorm(FindingKind):
         for phase, tried in _tried(run).items():
             mean = max((fmean(found) for found in tried.by_rule.values() if len(found) >= self.least), default=0.0)
             most = MOST if mean <= MOST_ON_AVERAGE else int(MOST_ON_AVERAGE)
-            if _grows(run, run.phase(phase)):
+            if any(_grows(run, one) for _, one in run.parts(phase)):
                 most = 1
             worst[phase] = max(tried.by_row.values())
             means[phase] = fmean(tried.by_row.values())
@@ -97,9 +97,9 @@ def _tried(run: Run) -> dict[str, _Tried]:
     return found
 
 
-def _grows(run: Run, phase: Phase | None) -> bool:
+def _grows(run: Run, phase: Phase) -> bool:
     """Whether attempts a second keep growing in a fault phase while almost nothing is good."""
-    if phase is None or phase.role is not Role.FAULT or run.seconds(phase.name) < LEAST_SECONDS:
+    if phase.role is not Role.FAULT or run.seconds(phase.name) < LEAST_SECONDS:
         return False
     due = run.due(phase.name)
     if not len(due) or run.good[due].mean() >= NEAR_ZERO:

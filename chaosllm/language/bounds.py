@@ -30,11 +30,8 @@ def check_bounds(document: Document, problems: Problems) -> tuple[list[Objective
     metrics, findings = members("metrics"), members("findings")
     units = {**dict.fromkeys(findings, "count"), **{name: metric.unit for name, metric in metrics.items()}}
     alone = {*findings, *(name for name in metrics if name in WHOLE_RUN or getattr(metrics[name], "whole_run", False))}
-    phases = [
-        phase["name"]
-        for phase in _items(document, "phases")
-        if isinstance(phase, dict) and isinstance(phase.get("name"), str)
-    ]
+    named = [phase.get("block") or phase.get("name") for phase in _items(document, "phases") if isinstance(phase, dict)]
+    phases = list(dict.fromkeys(name for name in named if isinstance(name, str)))
 
     def objective(text: str, at: int) -> Objective:
         where = document.where(("objectives", at))

@@ -1,4 +1,4 @@
-"""The JSON Schemas of scenarios and of suites, made from the models and the registry, for editors.
+"""The JSON Schema of the scenario language, made from the model and the registry, for editors.
 
 Looser than the reader by nature: it knows no second key, no file and no line. Whatever the reader
 takes, it takes too.
@@ -11,10 +11,10 @@ import json
 import re
 from typing import Any
 
-from chaosllm.language.hover import HOVER, RULE, SUITE
+from chaosllm.language.hover import HOVER, RULE
 from chaosllm.language.model import RuleFile, ScenarioFile
+from chaosllm.language.repeats import GroupFile
 from chaosllm.language.rules import adapter_of
-from chaosllm.language.suite import SuiteFile
 from chaosllm.registry import members
 
 _USE = r"\$\{(?!env:)[A-Za-z_][A-Za-z0-9_]*(:-[^{}]*)?\}"
@@ -62,8 +62,14 @@ def build(*, fillable: bool = True) -> dict[str, Any]:
         ],
     }
     shared["PhaseFile"]["properties"]["rules"]["items"] = {"$ref": "#/$defs/Rule"}
+    _compose(schema)
     shared["UpstreamFile"]["properties"]["provider"] = {"enum": list(members("providers"))}
-    named = _told(schema, HOVER)
+    # The model's classes are called PhaseFile and so on; an editor shows the definitions' names.
+    named = json.loads(re.sub(r'\b([A-Z][A-Za-z]+?)File"', r'\1"', json.dumps(_plain(schema))))
+    for definition, lines in HOVER.items():
+        properties = (named["$defs"][definition] if definition else named)["properties"]
+        for key, line in lines.items():
+            properties[key].setdefault("description", line)
     if fillable:
         named = _fillable(named)
         named["$defs"]["Parameter"] = {
@@ -74,29 +80,37 @@ def build(*, fillable: bool = True) -> dict[str, Any]:
     return {"$schema": DIALECT, "title": "chaosllm scenario", **named}
 
 
-def build_suite() -> dict[str, Any]:
-    """The schema of a suite; each of its scenarios is a path, or a mapping with one."""
-    schema = SuiteFile.model_json_schema()
-    items = schema["properties"]["scenarios"]["items"]
-    schema["properties"]["scenarios"]["items"] = {
-        "anyOf": [{"type": "string", "description": "the path of a scenario, such as ../calm.yaml"}, items]
+def text() -> str:
+    """The schema as it is shipped."""
+    return json.dumps(build(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _compose(schema: dict[str, Any]) -> None:
+    """Let a file leave to others what it includes, a list include its items, and phases stand in groups."""
+    shared = schema["$defs"]
+    group = GroupFile.model_json_schema()
+    shared.update(group.pop("$defs", {}))
+    shared["GroupFile"] = group
+    files = schema["properties"]["include"]["anyOf"]
+    shared["Include"] = {
+        "description": "Items of this list that stand in another file.",
+        "type": "object",
+        "required": ["include"],
+        "additionalProperties": False,
+        "properties": {
+            "include": {
+                "description": "a file in the scenario's folder that holds one item or a list of them",
+                "anyOf": [one for one in files if one != {"type": "null"}],
+            }
+        },
     }
-    return {"$schema": DIALECT, "title": "chaosllm suite", **_told(schema, SUITE)}
-
-
-def text(schema: dict[str, Any] | None = None) -> str:
-    """A schema as it is shipped; that of scenarios when none is given."""
-    return json.dumps(schema or build(), indent=1, ensure_ascii=False) + "\n"
-
-
-def _told(schema: dict[str, Any], hover: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """With a line for each key, and definitions called as an editor shows them: the model's are PhaseFile and so on."""
-    named: dict[str, Any] = json.loads(re.sub(r'\b([A-Z][A-Za-z]+?)File"', r'\1"', json.dumps(_plain(schema))))
-    for definition, lines in hover.items():
-        properties = (named["$defs"][definition] if definition else named)["properties"]
-        for key, line in lines.items():
-            properties[key].setdefault("description", line)
-    return named
+    lists = [schema["properties"][key] for key in ("phases", "upstreams", "objectives", "stop_when")]
+    for found in (*lists, shared["PhaseFile"]["properties"]["rules"]):
+        found["items"] = {"anyOf": [found["items"], {"$ref": "#/$defs/Include"}]}
+    phases = schema["properties"]["phases"]["items"]["anyOf"]
+    group["properties"]["phases"]["items"] = {"anyOf": [*phases]}
+    phases.insert(1, {"$ref": "#/$defs/GroupFile"})
+    schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["include"]}]
 
 
 def _plain(schema: Any) -> Any:

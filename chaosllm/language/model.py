@@ -40,6 +40,7 @@ class PhaseFile(Model):
     name: PhaseName
     duration: Positive
     role: RoleName | None = None
+    block: Annotated[PhaseName | None, Field(description="phases of one block are judged together by its name")] = None
     rules: Annotated[list[Any], Field(description="what goes wrong, in order")] = []
 
 
@@ -55,9 +56,17 @@ class LimitsFile(Model):
 class ScenarioFile(Model):
     """One chaos experiment for an LLM application."""
 
+    include: Annotated[
+        FileName | list[FileName] | None,
+        Field(description="files in this folder whose keys are taken where this file has none"),
+    ] = None
     parameters: Annotated[
         dict[str, str | int | float | bool | None],
         Field(description="names that stand for values: ${rate} in a value, --set rate=10/s on the command line"),
+    ] = {}
+    vary: Annotated[
+        dict[str, Annotated[list[Any], Field(min_length=1)]],
+        Field(description="makes a scenario of each combination, such as {load.rate: [10/s, 20/s]}"),
     ] = {}
     version: Literal[1]
     name: Name

@@ -15,6 +15,7 @@ class Sketch:
     name: str
     has_rules: bool
     role: Role | None = None
+    repeated: bool = False  # one of several rounds
 
 
 def infer(phases: Sequence[Sketch]) -> list[Role]:
@@ -24,6 +25,7 @@ def infer(phases: Sequence[Sketch]) -> list[Role]:
     warm-up, as is a phase of that name. After it, phases without rules are recovery. Where nothing
     is ever injected, a phase named baseline is the baseline, else the last that is not named
     warmup or recovery; what follows it is recovery.
+    A phase named baseline that comes in several rounds is a baseline in each of them.
     """
     faults = [at for at, phase in enumerate(phases) if phase.role is Role.FAULT or (phase.has_rules and not phase.role)]
     first = faults[0] if faults else len(phases)
@@ -43,7 +45,7 @@ def infer(phases: Sequence[Sketch]) -> list[Role]:
             roles.append(phase.role)
         elif phase.has_rules:
             roles.append(Role.FAULT)
-        elif at == baseline:
+        elif at == baseline or (phase.repeated and phase.name == Role.BASELINE):
             roles.append(Role.BASELINE)
         elif at < first and (at < baseline or phase.name == Role.WARMUP or faults):
             roles.append(Role.WARMUP)

@@ -73,11 +73,15 @@ class Samples:
         if objective.reference is not None:
             name, other = objective.reference
             wanted[other] = max(_least(metrics.get(name), name), wanted.get(other, 0))
-        for phase in self.phases:
-            needs = wanted.get(phase.name, 0)
-            if (has := self.of(phase)) < needs:
-                what = f"`{objective.text}` needs {needs:,} operations of {phase.name}, it has {has:,}"
-                yield Shortage(objective, phase.name, needs, has, what, self._cure(phase, needs))
+        for name in dict.fromkeys(phase.judged_as for phase in self.phases):
+            needs, phases = wanted.get(name, 0), self._judged(name)
+            if (has := self.of(*phases)) < needs:
+                what = f"`{objective.text}` needs {needs:,} operations of {name}, it has {has:,}"
+                yield Shortage(objective, name, needs, has, what, self._cure(phases, needs))
+
+    def _judged(self, name: str | None) -> list[Phase]:
+        """The phases that are judged together by a name."""
+        return [phase for phase in self.phases if phase.judged_as == name]
 
     def _needs(self, objective: Objective, metric: Any) -> int:
         """The operations below which not even the best sample passes, or not even the worst one fails."""
@@ -93,21 +97,21 @@ class Samples:
 
     def _rate(self, name: str | None) -> float:
         """Operations a second that a phase is offered on average."""
-        phase = next((phase for phase in self.phases if phase.name == name), None)
-        known = self.load.expected(phase.start, phase.end) / phase.duration if phase is not None else 0.0
-        return known or self.load.rate
+        phases = self._judged(name)
+        known = sum(self.load.expected(phase.start, phase.end) for phase in phases)
+        return known / sum(phase.duration for phase in phases) if known else self.load.rate
 
     def _baseline(self, name: str | None) -> str | None:
         """The baseline that a phase is held against, as the metrics choose it."""
         baselines = [phase for phase in self.phases if phase.role is Role.BASELINE]
-        start = next((phase.start for phase in self.phases if phase.name == name), 0.0)
+        start = max((phase.start for phase in self._judged(name)), default=0.0)
         before = [phase for phase in baselines if phase.start < start]
-        return next((phase.name for phase in reversed(before or baselines)), None)
+        return next((phase.judged_as for phase in reversed(before or baselines)), None)
 
     def _recoveries(self, objective: Objective) -> Iterator[Shortage]:
         for phases in _stretches(self.phases, objective.phase):
             n, seconds = self.of(*phases), sum(phase.duration for phase in phases)
-            text, name = f"`{objective.text}`", phases[-1].name
+            text, name = f"`{objective.text}`", phases[-1].judged_as
             needs = max(2 * PER_WINDOW, math.ceil(PER_WINDOW * seconds / hold(seconds)))
             if n < needs:
                 what = f"{text} needs {needs:,} operations of {name}, it has {n:,}"
@@ -132,14 +136,15 @@ class Samples:
             if few >= 2 * PER_WINDOW and all(
                 _fails(objective, longest_seen(n, longer)) for n in range(few, many, math.ceil(mean / 500))
             ):
-                return f"make {phases[-1].name} {format_duration(longer - seconds + phases[-1].duration)}"
+                return f"make {phases[-1].judged_as} {format_duration(longer - seconds + phases[-1].duration)}"
         return f"raise {self.load.lever}, or ask for a shorter time"
 
-    def _cure(self, phase: Phase, needs: int) -> str:
-        """A length, or a load, at which a phase has enough operations for almost every seed."""
-        enough = needs + self._slack(needs)
-        longer = format_duration(_round_up(enough / self._rate(phase.name)))
-        return f"make {phase.name} {longer}, or {self.load.lever} {_round_up(enough / phase.duration):g}/s"
+    def _cure(self, phases: Sequence[Phase], needs: int) -> str:
+        """A length, or a load, at which a phase in all its rounds has enough operations for almost every seed."""
+        enough, name = needs + self._slack(needs), phases[0].judged_as
+        longer = format_duration(_round_up(enough / self._rate(name) / len(phases)))
+        rate = _round_up(enough / sum(phase.duration for phase in phases))
+        return f"make {name} {longer}, or {self.load.lever} {rate:g}/s"
 
     def _slack(self, n: float) -> float:
         """By how much fewer than `n` may come by chance."""
@@ -163,7 +168,7 @@ def _stretches(phases: Sequence[Phase], name: str | None) -> Iterator[list[Phase
     found: list[list[Phase]] = []
     before = None
     for phase in phases:
-        if phase.role is Role.RECOVERY and name in (None, phase.name):
+        if phase.role is Role.RECOVERY and name in (None, phase.judged_as):
             if before is Role.RECOVERY and found:
                 found[-1].append(phase)
             elif before is Role.FAULT:

@@ -101,10 +101,18 @@ class Problems:
             if (where, same) in self._places:
                 return
             self._places.add((where, same))
+        elif any(known.where == where and known.what == what for known in self._found):
+            return
         if len(self._found) >= PROBLEMS_AT_MOST:
             self.left_out += level is Level.ERROR
             return
         self._found.append(Problem(where, what, hint if isinstance(hint, str) else hint(), level))
+
+    def copy(self) -> Problems:
+        """The same problems, to which others may be added apart."""
+        same = Problems()
+        same._found, same._places, same.left_out = [*self._found], {*self._places}, self.left_out
+        return same
 
     def __bool__(self) -> bool:
         return bool(self._places)
@@ -139,6 +147,7 @@ class Document:
     data: Any
     values: dict[Path, Where]
     keys: dict[Path, Where]
+    size: int = 0  # nodes, with aliases expanded and those of files composed before it
 
     def where(self, path: Path) -> Where:
         """The place of a value, or of the nearest one around it."""
@@ -168,15 +177,19 @@ def scalar(text: str) -> Any:
     return text
 
 
-def compose(text: str | bytes, file: str, problems: Problems) -> Document | None:
-    """The document in a text; None, with its problems noted, when it cannot be read at all."""
+def compose(text: str | bytes, file: str, problems: Problems, taken: int = 0) -> Document | None:
+    """The document in a text; None, with its problems noted, when it cannot be read at all.
+
+    `taken` nodes of what may be read are spent already, on files that this one is included by or beside.
+    """
     plain = _decode(text, file, problems)
     if plain is None:
         return None
-    node = _Composer(file, problems).compose(plain)
+    composer = _Composer(file, problems, taken)
+    node = composer.compose(plain)
     if node is None:
         return None
-    document = Document(None, {}, {})
+    document = Document(None, {}, {}, composer.count)
     document.data = _plain(node, (), document)
     return document
 
@@ -233,12 +246,12 @@ class _Open:
 class _Composer:
     """Builds nodes out of parser events."""
 
-    def __init__(self, file: str, problems: Problems) -> None:
+    def __init__(self, file: str, problems: Problems, taken: int) -> None:
         self.file = file
         self.problems = problems
         self.anchors: dict[str, _Node] = {}
         self.stack: list[_Open] = []
-        self.count = 0
+        self.count = taken
         self.root: _Node | None = None
 
     def compose(self, text: str) -> _Node | None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from chaosllm.join import LEAST_MATCH, Ints, Mask, Run
 from chaosllm.metrics import Estimate, Metric, Unit
 from chaosllm.record import Outcome
-from chaosllm.scenario import Phase, Role
+from chaosllm.scenario import Role
 from chaosllm.stats import Floats, block_length, effective_n, resample, wilson, window_width, windows
 from chaosllm.units import format_share
 
@@ -46,14 +46,20 @@ class Panel:
 
 
 def panel(run: Run, phase: str | None) -> Panel | None:
-    """The windows of a phase; None when it has no operations (or there is no such phase)."""
-    found = run.phase(phase) if phase is not None else None
-    if found is None or not len(rows := run.rows(found.name)):
+    """The windows of a phase or block; None when it has no operations (or there is no such phase)."""
+    if phase is None or not len(rows := run.rows(phase)):
         return None
-    seconds = run.seconds(found.name) or found.duration
+    parts = run.parts(phase)
+    seconds = run.seconds(phase) or sum(part.duration for _, part in parts)
     width = window_width(seconds)
-    at, count = windows(run.samples.t_due[rows], found.start, seconds, width)
-    return Panel(run, run.place(found.name), rows, at, count, seconds, width)
+    at, count = np.zeros(len(rows), dtype=np.int64), 0
+    for place, part in parts:  # the windows of a block's phases follow each other
+        mine = run.phase_of[rows] == place
+        found, more = windows(run.samples.t_due[rows[mine]], part.start, run.seconds(part.name) or part.duration, width)
+        at[mine], count = found + count, count + more
+    # A block is a place of its own, because it shares no draws with its first phase.
+    place = parts[0][0] + (len(run.scenario.phases) if len(parts) > 1 else 0)
+    return Panel(run, place, rows, at, count, seconds, width)
 
 
 def no_operations(phase: str | None) -> Estimate:
@@ -87,12 +93,18 @@ def share(run: Run, phase: str | None, which: Mask, confidence: float) -> Estima
     return Estimate(value, low, high, n)
 
 
-def baseline_of(run: Run, phase: str | None) -> Phase | None:
-    """The baseline that a phase is held against: the last one before it, else the last of all."""
+def baseline_of(run: Run, phase: str | None) -> str | None:
+    """The baseline that a phase is held against: the last one before it, else the last of all.
+
+    A block, and the run as a whole, are held against all rounds of a baseline that repeats.
+    """
     baselines = run.phases(Role.BASELINE)
-    found = run.phase(phase) if phase is not None else None
-    before = [one for one in baselines if found is not None and one.start < found.start]
-    return next(reversed(before or baselines), None)
+    parts = run.parts(phase) if phase is not None else []
+    before = [one for one in baselines if parts and one.start < parts[-1][1].start]
+    found = next(reversed(before or baselines), None)
+    if found is None:
+        return None
+    return found.name if len(parts) == 1 else found.judged_as
 
 
 class OutcomeShare(Metric):

@@ -20,13 +20,13 @@ def over_baseline(
     if baseline is None:
         return Estimate.none("there is no baseline phase")
     here = measure(run, phase)
-    there = measure(run, baseline.name)
+    there = measure(run, baseline)
     for part in (here, there):
         if part.value is None:
             return part
     if not there.value or here.value is None or here.repeats is None or there.repeats is None:
-        return Estimate.none(f"nothing was measured in {baseline.name}")
-    if phase == baseline.name:
+        return Estimate.none(f"nothing was measured in {baseline}")
+    if phase == baseline:
         return Estimate.of(1.0, here.n)
     # The draws of two phases come from two seeds, so pairing them by place mixes independent repeats.
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -54,7 +54,7 @@ def _bound(run: Run, phase: str | None, prefix: str) -> float:
             objective.bound
             for objective in run.scenario.objectives
             if objective.metric.startswith(prefix)
-            and objective.phase == phase
+            and (objective.phase == phase or phase in [part.name for _, part in run.parts(objective.phase or "")])
             and objective.reference is None
             and objective.comparator in (Comparator.LT, Comparator.LE)
         ),

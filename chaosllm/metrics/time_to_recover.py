@@ -76,7 +76,7 @@ class TimeToRecover(Metric):
     def value(self, run: Run, phase: str | None, *, name: str = "", confidence: float = 0.95) -> Estimate:
         """Seconds, exact but for the resolution."""
         baseline = baseline_of(run, None)
-        before = run.rows(baseline.name) if baseline else np.empty(0, dtype=np.int64)
+        before = run.rows(baseline) if baseline else np.empty(0, dtype=np.int64)
         before = before[np.isfinite(run.latency[before])]
         if not len(before):
             return Estimate.none("there is no baseline to recover to")
@@ -99,7 +99,7 @@ def _recoveries(run: Run, phase: str | None) -> list[_Recovery]:
     found: list[_Recovery] = []
     before = None
     for one in run.scenario.phases:
-        if one.role is Role.RECOVERY and phase in (None, one.name):
+        if one.role is Role.RECOVERY and phase in (None, one.name, one.block):
             rows, seconds = run.due(one.name), run.seconds(one.name)
             if before is Role.RECOVERY and found:
                 last = found.pop()
