@@ -12,9 +12,10 @@ from chaosllm import registry
 from chaosllm.join import Floats, Ints, Run, is_call
 from chaosllm.metrics import Estimate, finite
 from chaosllm.metrics._panel import panel
+from chaosllm.mix import Mix
 from chaosllm.record import OUTCOMES, Did, Ended
 from chaosllm.scenario import Phase, Rule
-from chaosllm.stats import effective_n, quantile
+from chaosllm.stats import effective_n, quantile, wilson
 
 #: Percentiles have a block of their own in summary.json: name of the block -> its metrics.
 _BLOCKS = {
@@ -125,6 +126,28 @@ def _phase(run: Run, phase: Phase) -> dict[str, Any]:
     for block, names in _BLOCKS.items():
         found[block] = {short: finite(measure(run, name, phase.name).value) for short, name in names.items()}
     found["metrics"] = metrics
+    if by_operation := _by_operation(run, due, calls):
+        found["by_operation"] = by_operation
+    return found
+
+
+def _by_operation(run: Run, due: Ints, calls: Ints) -> dict[str, Any]:
+    """The same of each operation, where the target has several: which of them suffered."""
+    mix = Mix(run.scenario.target, run.scenario.seed)
+    if not mix.several or run.scenario.load.closed:
+        return {}
+    asked = np.array([mix.place(int(index)) for index in np.asarray(run.samples.operation)[due]], dtype=np.int64)
+    found = {}
+    for place, name in enumerate(mix.names):
+        rows = due[asked == place]
+        good = int(run.good[rows].sum())
+        low, high = wilson(good, len(rows))
+        latency = np.sort(run.latency[rows][np.isfinite(run.latency[rows])])
+        found[name] = {
+            "operations": len(rows),
+            "success_rate": {"value": good / len(rows) if len(rows) else None, "low": low, "high": high},
+            "latency": {f"p{q}": finite(quantile(latency, q / 100)) for q in (50, 95, 99)},
+        } | ({"attempts": int(np.isin(run.row_of[calls], rows).sum())} if run.joined else {})
     return found
 
 

@@ -1,7 +1,7 @@
 """How often each rule will fire: the sum of its chances over the operations that a run will hold.
 
 Laws:
-1. The chance is `Trigger.chance`, asked with what the plan asks it with: nothing is decided twice.
+1. The chance is that of the rule's trigger, asked with what the plan asks it with: nothing is decided twice.
 2. An operation is taken to make one call that fits, without a retry; what hangs on more is a note, not a number.
 3. A rule that answers ends the list: what it takes does not reach the rules after it.
 """
@@ -24,9 +24,11 @@ from chaosllm.mix import Mix
 from chaosllm.plan import ends_the_list
 from chaosllm.providers import Provider
 from chaosllm.scenario import Match, Phase, Rule, Scenario
+from chaosllm.schedule import Firing, firings
 from chaosllm.script import Reply, Script
 from chaosllm.stats import Floats, binomial_interval
 from chaosllm.trigger import Tick
+from chaosllm.units import format_share
 
 CONFIDENCE = 0.999
 #: Exact up to so many different chances, in milliseconds; above, the normal law is as good.
@@ -69,13 +71,14 @@ def _in_phase(
     """Of the rules of one phase; `asked` is what each of its operations asks, by its number."""
     found: dict[str, Expectation] = {}
     before: list[tuple[Rule, Floats]] = []  # the rules that answer, and the chance with which each lets a call go on
+    bound = firings(scenario.seed, phase)
     for rule in phase.rules:
         fits = np.array([_operation_fits(rule.match, at, name) for at, name in asked.items()], dtype=bool)
         calls, played = _played(rule, scenario, providers)
-        unknown = _unknown(rule, int(fits.sum()), phase.duration)
+        unknown = _unknown(bound[rule.name], int(fits.sum()), phase.duration)
         alone = np.zeros(len(due))
         if not unknown:
-            alone[fits] = [_chance(rule, phase, float(due[n]), int(n)) for n in np.flatnonzero(fits)]
+            alone[fits] = [_chance(bound[rule.name], phase, float(due[n]), int(n)) for n in np.flatnonzero(fits)]
         chances = alone.copy()
         for earlier, spares in before:
             if not _apart(earlier.match, rule.match):
@@ -89,8 +92,8 @@ def _in_phase(
     return found
 
 
-def _chance(rule: Rule, phase: Phase, t: float, n: int) -> float:
-    return rule.when.chance(Tick(t - phase.start, n, 0, 0, 0.0, phase.duration))
+def _chance(firing: Firing, phase: Phase, t: float, n: int) -> float:
+    return firing.expected(Tick(t - phase.start, n, 0, 0, 0.0, phase.duration))
 
 
 def interval(chances: Floats, confidence: float = CONFIDENCE) -> tuple[int, int]:
@@ -118,9 +121,9 @@ def _between(chances: Floats, confidence: float) -> tuple[int, int]:
     return int(np.searchsorted(cdf, tail, side="right")), int(np.searchsorted(cdf, 1 - tail))
 
 
-def _unknown(rule: Rule, n: int, seconds: float) -> str:
+def _unknown(firing: Firing, n: int, seconds: float) -> str:
     """Why nobody can say beforehand how often a rule fires; "" when one can."""
-    fault = rule.fault
+    rule, fault = firing.rule, firing.rule.fault
     if getattr(fault, "at_accept", False):
         return "it strikes connections: how many the app opens is not known before a run"
     if fault.live:
@@ -130,6 +133,11 @@ def _unknown(rule: Rule, n: int, seconds: float) -> str:
             return told
         over = max(0, round(n - rpm - rpm * seconds / _MINUTE))  # a bucket begins full
         return f"{told}; of {n:,} calls on one key and model, about {over:,} are over {rpm} a minute"
+    if (load := rule.when.load) is not None:
+        share = format_share(load.share(n / seconds))
+        return f"it goes by the traffic: at {n / seconds:.3g} calls a second, without a retry, about {share} of them"
+    if firing.leader is not None and (why := _unknown(firing.leader, n, seconds)):
+        return f"it follows {firing.leader.rule.name}: {why}"
     if rule.match.attempt and 0 not in rule.match.attempt:
         return "it touches retries alone: how many the app makes is not known before a run"
     return ""

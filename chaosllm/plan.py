@@ -1,7 +1,7 @@
 """What happens to each call: a Scenario and its seed, asked once a call.
 
 Laws:
-1. The same seed decides the same for the same call at any concurrency; live buckets, budgets and
+1. The same seed decides the same for the same call at any concurrency; live buckets, budgets, `load` and
    `max_active_faults` are exempt by nature.
 2. A rule is on for an operation that was due in its phase; once the phase is over by the clock no
    later call of it is touched. A first call may be GRACE late, because apps take time to ask.
@@ -11,7 +11,7 @@ Laws:
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -25,9 +25,10 @@ from chaosllm.matching import matches
 from chaosllm.mix import Mix
 from chaosllm.providers import Provider, Usage
 from chaosllm.scenario import Phase, Rule, Scenario
+from chaosllm.schedule import firings
 from chaosllm.script import Applied, Decision, Door, Hang, Position, Reply, Reset, Script, Step, Wait
 from chaosllm.store import Memory, Store, Tally
-from chaosllm.tallies import Active, Connections, Held
+from chaosllm.tallies import Active, Connections, Held, Recent
 from chaosllm.trigger import Tick, draw
 
 #: Seconds after a phase's end in which the first call of an operation due in it is still its own:
@@ -72,6 +73,8 @@ class Plan:
         # Looked up once, because asking a protocol takes longer than all else about a rule.
         rules = [rule for phase in scenario.phases for rule in phase.rules]
         self._at_accept = frozenset(rule.name for rule in rules if _at_accept(rule))
+        # Spells are drawn, and leaders looked up, once.
+        self._firing = {name: one for phase in scenario.phases for name, one in firings(scenario.seed, phase).items()}
         self._selective = {rule.name: rule.fault for rule in rules if isinstance(rule.fault, Selective)}
         self._capped = scenario.limits.max_active_faults < 1  # else nobody need count what is in flight
 
@@ -110,6 +113,7 @@ class Plan:
         applied: list[Applied] = []
         headers: tuple[tuple[str, str | None], ...] = ()
         tick_t, n = self._place(call, phase, t)
+        ordinal = self._ordinals.get(call.id, 0)
         for rule in phase.rules:
             if rule.name in self._at_accept or not matches(rule.match, call, request, provider):
                 continue
@@ -118,8 +122,7 @@ class Plan:
             chance = partial(draw, self.scenario.seed, rule.name, call.identity, call.attempt)
             held = sum(step.seconds for step in script if isinstance(step, Wait))  # an answer's date is that much later
             context = Context(call, request, provider, chance, now + held, t + self._buckets.ahead, Limiter())
-            ordinal = self._ordinals.get(call.id, 0)
-            tick = Tick(tick_t, n, call.attempt, ordinal, chance("when"), phase.duration)
+            tick = Tick(tick_t, n, call.attempt, ordinal, 0.0, phase.duration, rate=self._rate(rule, t, Recent.come))
             part, left = self._apply(rule, context, tick, opened)
             applied.append(part)
             script.extend(part.steps)
@@ -149,8 +152,8 @@ class Plan:
         call = Call(name, provider, "connection", "", stream=False, identity=identity)
         applied: list[Applied] = []
         for rule, steps in struck:
-            u = draw(self.scenario.seed, rule.name, call.identity, 0, "when")
-            fires = rule.when.fires(Tick(self._since(on[0], t), n, 0, n, u, on[0].duration))
+            tick = Tick(self._since(on[0], t), n, 0, n, 0.0, on[0].duration)
+            fires = self._fires(rule, tick, call.identity, t)
             applied.append(
                 Applied(rule.name, rule.fault.name, planned=fires, fired=fires, steps=steps if fires else ())
             )
@@ -163,9 +166,8 @@ class Plan:
         on = self._connecting(provider, t)
         if on is None or t is None:
             return ()
-        since = self._since(on[0], t)
-        windows = ((rule.name, rule.when.window) for rule in on[1])
-        return tuple(name for name, window in windows if window is None or window.from_ <= since < window.to)
+        tick = Tick(self._since(on[0], t), 0, 0, 0, 0.0, on[0].duration)
+        return tuple(rule.name for rule in on[1] if self._firing[rule.name].clock(tick) > 0)
 
     def first(self, what: str) -> bool:
         """Whether nobody in the run has asked this of `what` before."""
@@ -214,7 +216,7 @@ class Plan:
             name = "\t".join(("limiter", rule.name, context.call.key_hash, model))
             steps, headers = self._buckets.change(name, Limiter, partial(_ask, fault, context))
         else:
-            fires, headers = rule.when.fires(tick), ()
+            fires, headers = self._fires(rule, tick, context.call.identity, context.t - self._buckets.ahead), ()
             name, steps = "", fault.script(context) if fires else None
         if steps is None:
             if fault.live and isinstance(fault, Metered):
@@ -227,6 +229,18 @@ class Plan:
                 return Applied(rule.name, fault.name, planned=True, fired=False, why="max_active_faults"), ()
             opened.faulted = True
         return Applied(rule.name, fault.name, planned=True, fired=True, steps=steps), ()
+
+    def _fires(self, rule: Rule, tick: Tick, identity: str, t: float) -> bool:
+        """Whether a rule's trigger says yes; `t` is seconds since the run's start."""
+        firing = self._firing[rule.name]
+        return rule.when.fires(firing.at(tick, identity, lambda leader: self._rate(leader.rule, t, Recent.rate)))
+
+    def _rate(self, rule: Rule, t: float, ask: Callable[[Recent, float, float], float]) -> float:
+        """Calls a second that met a rule lately; 0 for one that does not go by it, for which nothing is counted."""
+        if rule.when.load is None:
+            return 0.0
+        store, over = self._buckets, rule.when.load.over
+        return store.change(f"rate\t{rule.name}", Recent, lambda recent: ask(recent, t + store.ahead, over))
 
     def _phase_of(self, call: Call, t: float) -> tuple[Phase | None, bool]:
         """The phase that a call belongs to, and whether that phase's rules are on for it (law 2)."""

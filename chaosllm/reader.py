@@ -31,7 +31,6 @@ from chaosllm.language.variants import Variant
 from chaosllm.language.yaml_nodes import Document, Path, Problems
 from chaosllm.registry import members
 from chaosllm.spelling import cut, suggest
-from chaosllm.units import format_duration
 
 type Load = Callable[[str], str]
 
@@ -221,15 +220,6 @@ class _Reader:
                     "a phase with rules is a fault phase: leave `role` out, or the rules",
                 )
             own = tuple(rules[at, number] for number in range(len(phase.rules)))
-            for number, rule in enumerate(own):
-                window = rule.when.window
-                if window is not None and window.from_ >= phase.duration:
-                    self.add(
-                        ("phases", at, "rules", number, "when", "window"),
-                        f"the window begins at {format_duration(window.from_)}, after the phase of "
-                        f"{format_duration(phase.duration)} is over: the rule can never fire",
-                        "begin it earlier, or make the phase longer",
-                    )
             phases.append(model.Phase(phase.name, phase.duration, role, own, start, phase.block or ""))
             start += phase.duration
         return phases

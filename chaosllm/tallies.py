@@ -70,3 +70,37 @@ class Connections:
     def unpack(cls, packed: Any) -> Self:
         """As Piece says."""
         return cls(*packed)
+
+
+#: Parts of the time over which a rate is taken; a call counts until the part in which it came is out of it.
+_PARTS = 20
+
+
+@dataclass(slots=True)
+class Recent:
+    """How many calls came lately: [number of the part of time, calls], in order."""
+
+    parts: list[list[int]] = field(default_factory=list)
+
+    def come(self, t: float, over: float) -> float:
+        """A call came: calls a second over the last `over` seconds, this one included."""
+        part = int(t / over * _PARTS)
+        if not self.parts or self.parts[-1][0] < part:
+            self.parts.append([part, 0])
+        self.parts[-1][1] += 1  # of two processes one may be a moment behind
+        self.parts = [one for one in self.parts if one[0] > part - _PARTS]
+        return self.rate(t, over)
+
+    def rate(self, t: float, over: float) -> float:
+        """Calls a second over the last `over` seconds."""
+        part = int(t / over * _PARTS)
+        return sum(count for number, count in self.parts if number > part - _PARTS) / over
+
+    def pack(self) -> object:
+        """As Piece says."""
+        return self.parts
+
+    @classmethod
+    def unpack(cls, packed: Any) -> Self:
+        """As Piece says."""
+        return cls(packed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -29,14 +29,45 @@ def when_words(when: Trigger) -> str:
         told.append(
             f"on every {ordinal(when.every)} operation of the phase" if when.every > 1 else "on every operation"
         )
-    if when.first is not None:
-        if when.of == "phase":
-            told.append(f"on the first {_many(when.first, 'operation')} of the phase")
-        else:
-            told.append(f"on the first {_many(when.first, 'attempt')} of each operation")
+    if when.first is not None or when.after is not None:
+        told.append(_counted(when))
     if when.share is not None:
         told.append(f"on {format_share(when.share)} of attempts, by the seed's draw")
-    return ", ".join(told) or "always"
+    return ", ".join([*told, *_clocks(when), *_others(when)]) or "always"
+
+
+def _counted(when: Trigger) -> str:
+    thing, of = ("operation", "of the phase") if when.counts_in == "phase" else ("attempt", "of each operation")
+    if when.after is None:
+        return f"on the first {_many(when.first or 0, thing)} {of}"
+    if when.first is None:
+        return f"from the {ordinal(when.after + 1)} {thing} {of} on"
+    return f"on the {ordinal(when.after + 1)} to {ordinal(when.after + when.first)} {thing} {of}"
+
+
+def _clocks(when: Trigger) -> Iterator[str]:
+    if when.burst is not None:
+        yield f"in the first {format_duration(when.burst.length)} of every {format_duration(when.burst.every)}"
+    if (ramp := when.ramp) is not None:
+        over = "window" if when.window is not None else "phase"
+        moves = f"goes from {format_share(ramp.from_)} to {format_share(ramp.to)}"
+        yield f"on a share of attempts that {moves} over the {over}"
+    if (outage := when.outage) is not None:
+        less = outage.degraded
+        between = f", {format_share(less.share)} struck ({less.length})" if less is not None else ""
+        yield f"in spells drawn by the seed, in turn: up ({outage.up}){between}, down ({outage.down})"
+    if (trace := when.trace) is not None:
+        times = f"at the times in {trace.file}" if trace.file is not None else "at the times of its trace"
+        yield times + (f", played {trace.speed:g} times as quick" if trace.speed != 1 else "")
+
+
+def _others(when: Trigger) -> Iterator[str]:
+    if (load := when.load) is not None:
+        yield f"on what is beyond {load.capacity:g} calls a second, over the last {format_duration(load.over)}"
+    if (follows := when.correlated) is not None:
+        often = f", {format_share(follows.share)} of the times" if follows.share < 1 else ""
+        late = f", {format_duration(follows.delay)} later" if follows.delay > 0 else ""
+        yield f"when {follows.leader} would fire{often}{late}"
 
 
 def match_words(match: Match) -> str:

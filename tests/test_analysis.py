@@ -10,7 +10,9 @@ from run_factory import Operation, Try
 
 from chaosllm.analysis import analyse, injection, series
 from chaosllm.join import Samples, join
+from chaosllm.mix import Mix
 from chaosllm.record import Did, Ended, Event, Outcome, RulePart
+from chaosllm.scenario import Operation as Asked
 
 
 def test_a_phase_block_has_what_the_contract_says():
@@ -113,3 +115,25 @@ def test_empty_records_are_analysed_without_a_trace(of):
     assert all(phase["operations"] == 0 for phase in found.phases.values())
     assert all(phase["success_rate"]["value"] is None for phase in found.phases.values())
     assert series(run, 1.0).offered.sum() == 0
+
+
+def test_several_operations_are_told_apart():
+    """Each by its own count, share and percentiles; they add up to the phase's."""
+    of = made.scenario()
+    both = (Asked(name="chat", weight=3.0), Asked(name="search"))
+    of = replace(of, target=replace(of.target, operations=both))
+    mix = Mix(of.target, of.seed)
+
+    def conduct(number, due, phase):
+        return Operation(Outcome.ERROR if mix.name(number) == "search" else Outcome.GOOD)
+
+    block = analyse(made.run(conduct, of)).phases["storm"]
+    told = block["by_operation"]
+    assert [*told] == ["chat", "search"]
+    assert sum(one["operations"] for one in told.values()) == block["operations"] == 400
+    assert told["chat"]["operations"] > 2 * told["search"]["operations"]
+    assert (told["chat"]["success_rate"]["value"], told["search"]["success_rate"]["value"]) == (1.0, 0.0)
+    assert sum(one["attempts"] for one in told.values()) == block["attempts"]
+    assert told["chat"]["latency"]["p95"] == block["latency"]["p95"]
+    json.dumps(told, allow_nan=False)
+    assert "by_operation" not in analyse(made.run()).phases["storm"]

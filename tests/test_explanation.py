@@ -200,3 +200,31 @@ def test_every_shipped_fault_speaks():
         (rule,) = explain(told).phases[1].rules
         assert rule.what != fault.summary or name == "empty"
         assert not {"None", "{", "<"} & set(rule.what.split())
+
+
+@pytest.mark.parametrize(
+    ("when", "words", "mean"),
+    [
+        ("{after: 10, first: 5, of: phase}", "on the 11th to 15th operation of the phase", 5),
+        ("{after: 10}", "from the 11th operation of the phase on", None),
+        ("{burst: {every: 20s, length: 5s}}", "in the first 5s of every 20s", None),
+        ("{ramp: {from: 0%, to: 60%}}", "goes from 0% to 60% over the phase", None),
+        ("{outage: {up: 3s, down: {exponential: {mean: 3s}}}}", "up (3s), down (exponential, mean 3s)", None),
+        ("{trace: {times: [3s, 17s], length: 1s, speed: 2}}", "played 2 times as quick", None),
+    ],
+)
+def test_each_trigger_has_its_words_and_its_number(when, words, mean):
+    """What is expected of a clock or a count is the sum of its chances, said beside its words."""
+    (rule,) = explain(scenario(f"{{fault: error, when: {when}}}")).phases[1].rules
+    assert words in rule.when
+    assert rule.expected == pytest.approx(mean) if mean is not None else rule.expected > 0
+
+
+def test_what_follows_the_traffic_has_no_number():
+    """`load` hangs on the calls that really come, and so does what follows it."""
+    leader = "{fault: latency, tokens: 9/s, name: busy, when: {load: {capacity: 1/s}}}"
+    rules = leader + ", {fault: error, when: {correlated: busy}}"
+    busy, follower = explain(scenario(rules)).phases[1].rules
+    assert (busy.expected, follower.expected) == (None, None)
+    assert "goes by the traffic" in busy.note
+    assert "it follows busy" in follower.note

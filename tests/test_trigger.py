@@ -1,8 +1,26 @@
 """Triggers and the draw: chance without a shared generator."""
 
 import math
+import pickle
 
-from chaosllm.trigger import Tick, Trigger, Window, draw
+import pytest
+
+from chaosllm.distribution import Fixed
+from chaosllm.trigger import (
+    Burst,
+    Capacity,
+    Correlated,
+    Outage,
+    Ramp,
+    Stretch,
+    Tick,
+    Trace,
+    Trigger,
+    Window,
+    apart,
+    draw,
+    read_trace,
+)
 
 
 def tick(**given):
@@ -53,6 +71,84 @@ def test_chance_is_what_the_draw_is_held_against():
     both = Trigger(share=0.3, first=1, window=Window(5, 20))
     assert [both.chance(tick(t=t, ordinal=k)) for t, k in ((4, 0), (5, 0), (5, 1))] == [0.0, 0.3, 0.0]
     assert Trigger(every=2).chance(tick(n=1)) == 1.0
+
+
+def test_after_lets_the_first_pass():
+    """`after: 2` spares two operations of the phase, or two attempts of each operation; `first` counts from there."""
+    assert [n for n in range(5) if Trigger(after=2).fires(tick(n=n))] == [2, 3, 4]
+    assert [k for k in range(5) if Trigger(after=2, of="operation").fires(tick(ordinal=k))] == [2, 3, 4]
+    five = Trigger(after=10, first=5, of="phase")
+    assert [n for n in range(30) if five.fires(tick(n=n))] == [10, 11, 12, 13, 14]
+
+
+def test_a_burst_comes_again_and_again():
+    """On while t mod every is below the length; the first begins with the phase."""
+    burst = Trigger(burst=Burst(20, 5))
+    assert [t for t in (0, 4.999, 5, 19.999, 20, 24.999, 25) if burst.fires(tick(t=t))] == [0, 4.999, 20, 24.999]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "t", "chance"),
+    [
+        (Trigger(ramp=Ramp(0.0, 0.6)), 0, 0.0),
+        (Trigger(ramp=Ramp(0.0, 0.6)), 30, 0.3),
+        (Trigger(ramp=Ramp(0.0, 0.6)), 90, 0.6),  # a held phase goes on
+        (Trigger(ramp=Ramp(0.6, 0.2)), 15, 0.5),
+        (Trigger(ramp=Ramp(0.0, 1.0), window=Window(20, 40)), 19.9, 0.0),
+        (Trigger(ramp=Ramp(0.0, 1.0), window=Window(20, 40)), 25, 0.25),
+        (Trigger(ramp=Ramp(0.0, 1.0), window=Window(20, 40)), 40, 0.0),
+    ],
+)
+def test_a_ramp_is_a_share_that_moves(trigger, t, chance):
+    """Linear over the phase, or over the window; past the end it stays."""
+    assert trigger.chance(tick(t=t)) == pytest.approx(chance)
+
+
+def test_a_spell_a_rate_and_a_leader_come_with_the_tick():
+    """What a trigger cannot know of itself is told; of several shares the smallest is the chance."""
+    outage = Trigger(outage=Outage(Fixed(30), Fixed(10)), share=0.4)
+    assert [outage.chance(tick(spell=spell)) for spell in (0.0, 0.3, 1.0)] == [0.0, 0.3, 0.4]
+    load = Trigger(load=Capacity(20))
+    assert [load.chance(tick(rate=rate)) for rate in (0, 10, 20, 40, 80)] == [0.0, 0.0, 0.0, 0.5, 0.75]
+    follower = Trigger(correlated=Correlated("main", 0.8))
+    assert [follower.chance(tick(led=led)) for led in (0.0, 1.0)] == [0.0, 0.8]
+
+
+def test_a_trace_is_on_at_its_times():
+    """A line is TIME [LENGTH [SHARE]]; `speed` plays it quicker, and where lines overlap the larger share counts."""
+    trace = Trigger(trace=Trace("t", read_trace("t", "# incident\n10s\n30s 10s 40%\n35s 10s 60% # worse\n", speed=10)))
+    shares = {0.9: 0.0, 1.0: 1.0, 1.09: 1.0, 1.1: 0.0, 3.0: 0.4, 3.4: 0.4, 3.5: 0.6, 4.4: 0.6, 4.5: 0.0}
+    assert {t: trace.chance(tick(t=t)) for t in shares} == shares
+    assert Trigger(trace=Trace("t")).chance(tick()) == 0.0  # a file that was not read
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("5s\nsoon\n", "t.txt, line 2: found 'soon'"),
+        ("5s 1s 40% 3\n", "line 1: expected TIME"),
+        ("5s 1s 140%", "at most 100%"),
+        ("# nothing\n", "no time"),
+        ("5s 0s\n", "no time"),
+    ],
+)
+def test_a_bad_trace_names_its_line(text, says):
+    """A file that is no trace is refused with the line that is wrong."""
+    with pytest.raises(ValueError, match=says):
+        read_trace("t.txt", text)
+
+
+def test_stretches_are_laid_apart():
+    """Overlaps become neighbours, equal neighbours one; nothing of no length or share stays."""
+    laid = apart([Stretch(5, 9, 0.5), Stretch(0, 6, 0.5), Stretch(3, 4), Stretch(20, 20), Stretch(30, 31, 0.0)])
+    assert laid == (Stretch(0, 3, 0.5), Stretch(3, 4), Stretch(4, 9, 0.5))
+
+
+def test_triggers_are_handed_to_other_processes():
+    """A trigger with all conditions is the same after pickling."""
+    everything = Trigger(0.5, 2, 3, "phase", Window(0, 9), 4, Burst(2, 1), Ramp(0, 1), Outage(Fixed(3), Fixed(1)),
+                         Trace(None, (Stretch(0, 1),)), Capacity(3), Correlated("main"))  # fmt: skip
+    assert pickle.loads(pickle.dumps(everything)) == everything
 
 
 def test_the_draw_depends_on_its_arguments_alone():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from chaosllm.errors import Blame, ChaosError, Exit
+from chaosllm.language.suite import kind_of
 from chaosllm.reader import Reading, drive_problems, read
 
 #: Bytes of a file that a scenario names; 10 MB of prompts are about 100 000.
@@ -28,12 +29,19 @@ def loader(base: Path) -> Callable[[str], str]:
     return load
 
 
-def read_scenario(path: Path, sets: Sequence[str] = (), *, duration_scale: float = 1.0, starts: bool = True) -> Reading:
+def read_scenario(
+    path: Path,
+    sets: Sequence[str] = (),
+    *,
+    duration_scale: float = 1.0,
+    starts: bool = True,
+    environ: Mapping[str, str] | None = os.environ,
+) -> Reading:
     """The reading of a scenario that is to drive load.
 
     `duration_scale` multiplies the phases' durations and nothing else. `starts`: the scenario itself starts the app,
-    so that what it takes from the environment for that must be there. Raises ChaosError when there
-    is no such file, ScenarioError with every problem when it cannot be run.
+    so that what it takes from the environment for that must be there; with no `environ` nothing is looked for there.
+    Raises ChaosError when there is no such file, ScenarioError with every problem when it cannot be run.
     """
     try:
         text = path.read_bytes()
@@ -45,8 +53,11 @@ def read_scenario(path: Path, sets: Sequence[str] = (), *, duration_scale: float
             exit_code=Exit.USAGE,
         ) from error
     reading = read(text, file=str(path), load=loader(path.parent), sets=sets, scale=duration_scale)
+    if reading.scenario is None and kind_of(text) == "suite":
+        hint = "name one of its scenarios; run and validate take suites"
+        raise ChaosError(f"{path} is a suite", hint=hint, blame=Blame.SCENARIO, exit_code=Exit.USAGE)
     reading.unwrap()
-    missing = drive_problems(reading, os.environ, starts=starts)
+    missing = drive_problems(reading, environ, starts=starts)
     if missing:
         return Reading(None, [*reading.problems, *missing], reading.as_run)
     return reading

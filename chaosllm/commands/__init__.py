@@ -17,13 +17,13 @@ from chaosllm import __version__
 VERBS: dict[str, str] = {
     "demo": "Show two sample apps under fire, one fragile and one hardened: no key, no network.",
     "run": "Run scenarios against an app and judge what it did.",
-    "validate": "Check scenario files; every problem with line and column.",
+    "validate": "Check scenarios and suites; every problem with line and column.",
     "explain": "Say what a scenario will do and what it can show, before it runs; or what a fault does.",
     "report": "Judge and render a run folder again.",
     "proxy": "Only inject: a proxy that breaks LLM calls as a scenario says.",
     "simulate": "Only answer: a provider that speaks the real wire formats, without a key.",
-    "list": "List faults, providers, findings, metrics or scenarios.",
-    "schema": "Print the JSON Schema of the scenario language.",
+    "list": "List faults, providers, findings, metrics, scenarios or suites.",
+    "schema": "Print the JSON Schema of scenarios, or of suites.",
     "version": "Print the version.",
 }
 

@@ -13,14 +13,39 @@ import click
 _SHIPPED = (Path(__file__).parents[1] / "_scenarios", Path(__file__).parents[2] / "scenarios")
 
 
+#: Beside the groups of scenarios, what is made of them (DESIGN section 4), and what they include.
+_SUITES = "suites"
+_OTHERS = {_SUITES, "gamedays", "parts"}
+
+
 def shipped() -> list[Path]:
-    """The scenario files that come with chaosllm, by name; below the current folder as one would type them."""
-    folder = next((folder for folder in _SHIPPED if folder.is_dir()), None)
-    return [_short(path) for path in sorted(folder.glob("*.yaml"))] if folder else []
+    """The scenario files that come with chaosllm, group by group; below the current folder as one would type them."""
+    folder = _folder()
+    if folder is None:
+        return []
+    paths = [path for path in folder.rglob("*.yaml") if not _OTHERS & {*path.relative_to(folder).parts}]
+    return [_short(path) for path in sorted(paths, key=lambda path: (path.parent != folder, path))]
+
+
+def shipped_suites() -> list[Path]:
+    """The suites that come with chaosllm, as `shipped` gives the scenarios."""
+    folder = _folder()
+    return [_short(path) for path in sorted((folder / _SUITES).glob("*.yaml"))] if folder else []
+
+
+def group_of(path: Path) -> str:
+    """The group of a scenario of ours: the folder it lies in, "" for one that lies beside the groups."""
+    folder = _folder()
+    parent = path.resolve().parent
+    return "" if folder is None or parent == folder.resolve() else parent.name
+
+
+def _folder() -> Path | None:
+    return next((folder for folder in _SHIPPED if folder.is_dir()), None)
 
 
 class ScenarioFile(click.Path):
-    """A path; one that is missing and named like a scenario of ours is answered with that one's path."""
+    """A path; one that is missing and named like a scenario or suite of ours is answered with its path."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -32,12 +57,21 @@ class ScenarioFile(click.Path):
             raise click.UsageError(
                 "`-`: a scenario is taken from a file, because it may name files beside it; only validate reads `-`"
             )
-        if not Path(text).exists():
-            ours = {path.stem: path for path in shipped()}
-            near = difflib.get_close_matches(Path(text).stem, ours, n=1, cutoff=0.8)
-            if near:
-                raise click.UsageError(f"there is no file {text}; did you mean {ours[near[0]]}?")
+        if not Path(text).exists() and (near := _near(Path(text))):
+            raise click.UsageError(f"there is no file {text}; did you mean {' or '.join(map(str, near))}?")
         return super().convert(value, param, ctx)
+
+
+def _near(path: Path) -> list[Path]:
+    """Up to three scenarios or suites of ours that a missing path looks like, whatever group they are in."""
+    ours: dict[str, list[Path]] = {}
+    for one in (*shipped(), *shipped_suites()):
+        ours.setdefault(one.stem, []).append(one)
+        if group := group_of(one):  # latency-spike for latency/spike
+            ours.setdefault(f"{group}-{one.stem}", []).append(one)
+    words = [path.stem, f"{path.parent.name}-{path.stem}"] if path.parent.name else [path.stem]
+    found = [near for word in words for near in difflib.get_close_matches(word, ours, n=1, cutoff=0.8)]
+    return list(dict.fromkeys(one for near in found for one in ours[near]))[:3]
 
 
 def _short(path: Path) -> Path:

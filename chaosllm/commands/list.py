@@ -8,21 +8,36 @@ from typing import Any
 
 import click
 
-from chaosllm.commands._scenario import shipped
+from chaosllm.commands._scenario import group_of, shipped, shipped_suites
+from chaosllm.commands._selection import Selection, read_all, selecting
 
-KINDS = ("faults", "providers", "findings", "metrics", "scenarios")
+KINDS = ("faults", "providers", "findings", "metrics", "scenarios", "suites")
 
 
-@click.command(epilog="\b\nExamples:\n  chaosllm list faults\n  chaosllm list scenarios --json")
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  chaosllm list faults\n"
+    "  chaosllm list scenarios --tag agents\n"
+    "  chaosllm list suites --json"
+)
 @click.argument("kind", required=False, metavar="THINGS")
+@selecting
 @click.option("--json", "as_json", is_flag=True, help="Print an array of objects with name and summary.")
-def command(kind: str | None, as_json: bool) -> None:
-    """List THINGS: faults, providers, findings, metrics or scenarios."""
+def command(
+    kind: str | None, tags: tuple[str, ...], only: tuple[str, ...], skip: tuple[str, ...], as_json: bool
+) -> None:
+    """List THINGS: faults, providers, findings, metrics, scenarios or suites.
+
+    --tag, --only and --skip choose among scenarios.
+    """
     if kind not in KINDS:
         near = difflib.get_close_matches(kind or "", KINDS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KINDS[:-1])} and {KINDS[-1]}"
         raise click.UsageError(f"no such things {kind!r}; {hint}" if kind else f"list what? {hint}")
-    rows = _scenarios() if kind == "scenarios" else _members(kind)
+    selection = Selection(tags, only, skip)
+    if kind != "scenarios" and selection != Selection():
+        raise click.UsageError("--tag, --only and --skip choose among scenarios: chaosllm list scenarios ...")
+    rows = _scenarios(selection) if kind == "scenarios" else _suites() if kind == "suites" else _members(kind)
     if as_json:
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
@@ -31,6 +46,8 @@ def command(kind: str | None, as_json: bool) -> None:
         click.echo(f"{row['name']:<{width}}  {row['summary']}")
         if "file" in row:
             click.echo(f"{'':<{width}}  {row['file']}")
+        if facts := _facts(row):
+            click.echo(f"{'':<{width}}  {facts}")
         if row.get("fields"):
             click.echo(f"{'':<{width}}  fields: {', '.join(row['fields'])}")
 
@@ -58,12 +75,44 @@ def _fields(fault: Any) -> list[str]:
     return list(adapter_of(fault).json_schema().get("properties", {}))
 
 
-def _scenarios() -> list[dict[str, Any]]:
-    import yaml  # noqa: PLC0415  # late, so that --help stays quick
+def _facts(row: dict[str, Any]) -> str:
+    """How long a scenario or suite lasts, what belongs to it, where it lies."""
+    from chaosllm.units import format_duration  # noqa: PLC0415  # late, as above
+
+    facts = [format_duration(row["duration"])] if "duration" in row else []
+    facts += [f"group {row['group']}"] if row.get("group") else []
+    facts += [f"tags {', '.join(row['tags'])}"] if row.get("tags") else []
+    facts += [f"runs {', '.join(row['scenarios'])}"] if row.get("scenarios") else []
+    return "; ".join(facts)
+
+
+def _scenarios(selection: Selection) -> list[dict[str, Any]]:
+    from chaosllm.adapters.suite_file import Chosen, kind_of_file  # noqa: PLC0415  # late, as above
 
     rows = []
-    for path in shipped():
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        hypothesis = str(data.get("hypothesis") or "").strip()
-        rows.append({"name": data["name"], "summary": hypothesis.split("\n")[0], "file": str(path)})
+    found = [Chosen(path) for path in shipped() if kind_of_file(path) == "scenario"]
+    for path, reading in read_all(found, selection, environ=None):
+        one = reading.unwrap()
+        rows.append({
+            "name": one.name, "summary": one.hypothesis.strip().split("\n")[0], "group": group_of(path),
+            "tags": list(one.tags), "duration": one.duration, "file": str(path),
+        })  # fmt: skip
+    return rows
+
+
+def _suites() -> list[dict[str, Any]]:
+    from chaosllm.adapters.suite_file import members, suite  # noqa: PLC0415  # late, as above
+    from chaosllm.errors import ScenarioError  # noqa: PLC0415  # as above
+
+    rows = []
+    for path in shipped_suites():
+        reading = suite(path)
+        if reading.suite is None:
+            raise ScenarioError(reading.problems)
+        inside = [one.read(environ=None).unwrap() for one in members(path, reading.suite)]
+        rows.append({
+            "name": reading.suite.name, "summary": reading.suite.summary.strip(),
+            "duration": sum(one.duration for one in inside), "scenarios": [one.name for one in inside],
+            "file": str(path),
+        })  # fmt: skip
     return rows

@@ -13,14 +13,14 @@ import click
 from click.core import ParameterSource
 
 from chaosllm.commands._scenario import ScenarioFile
+from chaosllm.commands._selection import Selection, read_all, selecting
 from chaosllm.commands._workers import PROXY_WORKERS
-from chaosllm.errors import Blame, ChaosError, Exit, Level, Problem, ScenarioError, Where, worst
+from chaosllm.errors import Blame, ChaosError, Exit, Level, worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chaosllm.adapters.supervisor.order import Order, Result
-    from chaosllm.reader import Reading
 
 #: Where Run keeps the words after `--`, out of click's sight.
 _COMMAND = "chaosllm.command"
@@ -66,7 +66,8 @@ def _forgotten(args: list[str]) -> int | None:
     epilog="\b\nExamples:\n"
     "  chaosllm run scenarios/calm.yaml --app hardened\n"
     "  chaosllm run scenarios/rate-limit-storm.yaml -- python -m myapp\n"
-    "  chaosllm run my.yaml --target http://127.0.0.1:3000 --set phases.storm.duration=10s\n\n"
+    "  chaosllm run my.yaml --target http://127.0.0.1:3000 --set phases.storm.duration=10s\n"
+    "  chaosllm run scenarios/suites/smoke.yaml --skip 'quota*' --out reports/smoke --app hardened\n\n"
     "The command behind -- is started with the proxy's addresses in OPENAI_BASE_URL and the like, in HTTPS_PROXY "
     "and in the variables for CA files, and is stopped at the end.",
 )
@@ -77,8 +78,9 @@ def _forgotten(args: list[str]) -> int | None:
     "--out",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="The run folder, made where there is none.  [default: reports/NAME-TIME]",
+    help="The run folder, made where there is none; with several runs DIR/NAME.  [default: reports/NAME-TIME]",
 )
+@selecting
 @click.option("--seed", metavar="N", type=int, help="Another seed: other calls are broken.")
 @click.option("--set", "sets", metavar="PATH=VALUE", multiple=True, help="Change the scenario, as load.rate=10/s.")
 @click.option("--rate", metavar="RATE", help="Another load, such as 10/s: users a second.")
@@ -96,6 +98,9 @@ def command(
     target: str | None,
     app: str | None,
     out: Path | None,
+    tags: tuple[str, ...],
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
     seed: int | None,
     sets: tuple[str, ...],
     rate: str | None,
@@ -106,7 +111,7 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> int:
-    """Run scenarios against an app and judge what it did.
+    """Run scenarios against an app and judge what it did: files, suites, and folders with what is in them.
 
     The app is the one that the scenario names (target), or the one behind `--`, `--app` or
     `--target`. Its calls must go through the proxy; one clean operation shows that first.
@@ -121,7 +126,8 @@ def command(
         raise click.UsageError(f"--duration-scale {duration_scale:g}: expected a number above 0, such as 0.5")
     if target is not None:
         _check_url(target)
-    from chaosllm.adapters.supervisor.order import Order, Result  # noqa: PLC0415  # late, so that --help stays quick
+    from chaosllm.adapters.suite_file import chosen  # noqa: PLC0415  # late, so that --help stays quick
+    from chaosllm.adapters.supervisor.order import Order, Result  # noqa: PLC0415  # as above
 
     settings = [*sets]
     if seed is not None:
@@ -131,47 +137,44 @@ def command(
 
     orders = []
     starts = target is None and app is None and not words
-    for path, reading in _read_all(scenarios, settings, duration_scale, starts=starts):
+    found = chosen(scenarios)
+    alone = len(found) == 1 and found[0].path == scenarios[0]
+    for path, reading in read_all(found, Selection(tags, only, skip), settings, duration_scale, starts=starts):
         scenario = reading.unwrap()
         for problem in reading.problems:
             if problem.level is Level.WARNING and not quiet:
                 click.echo(str(problem), err=True)
-        where = out if out is None or len(scenarios) == 1 else out / scenario.name
+        where = out if out is None or alone else out / scenario.name
         orders.append(
             Order(scenario, reading.as_run, path.parent, where, "", target, app, words, port, dry_run, proxy_workers)
         )
-    codes: list[Exit] = []
+    if out is not None:
+        _apart(orders)
+    results: list[Result] = []
     lacking = _lacking(words)
     for order in orders:
         result = Result(lacking.exit_code, error=lacking) if lacking else _run(order, quiet=quiet)
         _show(order, result, as_json=as_json)
-        codes.append(result.code)
+        results.append(result)
         if result.code is Exit.INTERRUPTED:
             break
-    return worst(codes)
+    if not alone:
+        _conclude(orders, results, on_stderr=as_json)
+    return worst([result.code for result in results])
 
 
-def _read_all(paths: Sequence[Path], settings: list[str], scale: float, *, starts: bool) -> list[tuple[Path, Reading]]:
-    """Every scenario, read before the first is run; raises ScenarioError with the problems of all of them."""
-    from chaosllm.adapters.scenario_file import read_scenario  # noqa: PLC0415  # late, as above
-
-    found: list[tuple[Path, Reading]] = []
-    problems: list[Problem] = []
-    for path in paths:
-        try:
-            reading = read_scenario(path, settings, duration_scale=scale, starts=starts)
-            reading.unwrap()
-        except ScenarioError as error:
-            problems += [problem for problem in error.problems if problem not in problems]
-        except ChaosError as error:
-            if len(paths) == 1:
-                raise
-            problems.append(Problem(Where(str(path), 1, 1), error.what.removeprefix(f"{path} "), error.hint))
-        else:
-            found.append((path, reading))
-    if problems:
-        raise ScenarioError(problems)
-    return found
+def _apart(orders: Sequence[Order]) -> None:
+    """Raise ChaosError when two runs would write to one folder."""
+    first: dict[Path | None, Order] = {}
+    for order in orders:
+        if order.out in first:
+            raise ChaosError(
+                f"two scenarios are called {order.scenario.name}, and both would be written to {order.out}",
+                hint="give one another `name`, leave one out, or leave --out out",
+                blame=Blame.SCENARIO,
+                exit_code=Exit.USAGE,
+            )
+        first[order.out] = order
 
 
 def _lacking(words: tuple[str, ...]) -> ChaosError | None:
@@ -226,6 +229,14 @@ def _show(order: Order, result: Result, *, as_json: bool) -> None:
             click.echo(f"  what there is: {result.folder}", err=True)
     elif order.dry_run and result.code is Exit.PASS:
         click.echo(f"dry run: the app answers, and its call came through the proxy ({result.folder})", err=True)
+
+
+def _conclude(orders: Sequence[Order], results: Sequence[Result], *, on_stderr: bool) -> None:
+    from rich.console import Console  # noqa: PLC0415  # late, as above
+
+    from chaosllm.commands._roundup import roundup  # noqa: PLC0415  # as above
+
+    Console(stderr=on_stderr, highlight=False).print("", roundup(orders, results))
 
 
 def _machine(order: Order, result: Result) -> dict[str, Any]:

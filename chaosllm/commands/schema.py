@@ -1,4 +1,4 @@
-"""`chaosllm schema`: the JSON Schema of the scenario language, for editors."""
+"""`chaosllm schema`: the JSON Schemas of scenarios and of suites, for editors."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ import click
 @click.command(
     epilog="\b\nExamples:\n"
     "  chaosllm schema > scenario.schema.json\n"
-    "  chaosllm schema --out scenario.schema.json\n\n"
+    "  chaosllm schema --out scenario.schema.json\n"
+    "  chaosllm schema suite --out suite.schema.json\n\n"
     "An editor with a YAML language server completes and checks a scenario that begins with the line\n"
     "# yaml-language-server: $schema=scenario.schema.json"
 )
+@click.argument("kind", type=click.Choice(["scenario", "suite"]), default="scenario")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this file instead.")
-def command(out: Path | None) -> None:
-    """Print the JSON Schema of the scenario language."""
-    from chaosllm.language.json_schema import text  # noqa: PLC0415  # late: brings pydantic, which --help need not wait for
+def command(kind: str, out: Path | None) -> None:
+    """Print the JSON Schema of the scenario language, or of suites."""
+    # Late: brings pydantic, which --help need not wait for.
+    from chaosllm.language.json_schema import build, build_suite, text  # noqa: PLC0415  # as above
 
+    schema = text(build_suite() if kind == "suite" else build())
     if out is None:
-        click.echo(text(), nl=False)
+        click.echo(schema, nl=False)
     else:
-        out.write_text(text(), encoding="utf-8")
+        out.write_text(schema, encoding="utf-8")

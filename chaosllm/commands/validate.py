@@ -1,4 +1,4 @@
-"""`chaosllm validate`: every problem of a scenario, with line and column, and nothing started."""
+"""`chaosllm validate`: every problem of scenarios and suites, with line and column, and nothing started."""
 
 # ruff: noqa: PLC0415  # imports stand inside, so that --help loads neither pydantic nor YAML
 
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chaosllm.errors import Problem
     from chaosllm.reader import Reading
 
-_SUFFIXES = (".yaml", ".yml")
 #: Standard input; files that it names are looked for in the current folder.
 _STDIN = Path("-")
 
@@ -31,37 +33,89 @@ _STDIN = Path("-")
 @click.option("--json", "as_json", is_flag=True, help="Print an array with one object for each file.")
 @click.pass_context
 def command(ctx: click.Context, paths: tuple[Path, ...], sets: tuple[str, ...], as_json: bool) -> None:
-    """Check scenarios: files, folders with what is in them, or - for standard input."""
+    """Check scenarios and suites: files, folders with all that is in them, or - for standard input.
+
+    A suite is sound when each of its scenarios is, changed as the suite says.
+    """
+    from chaosllm.adapters.suite_file import kind_of_file
     from chaosllm.errors import Exit
 
     rows = []
     for path in _files(paths):
-        reading = _read(path, sets)
-        rows.append(_row(path, reading))
+        row, said = _suite(path, sets) if kind_of_file(path) == "suite" else _scenario(path, sets)
+        rows.append(row)
         if not as_json:
-            for problem in reading.problems:
-                click.echo(str(problem))
-            if reading.scenario is not None:
-                click.echo(f"{path}: ok: {_size(reading)}")
+            for line in said:
+                click.echo(line)
     if as_json:
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
     ctx.exit(Exit.PASS if all(row["ok"] for row in rows) else Exit.USAGE)
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:
-    """The files meant, in order; raises click.UsageError for a path with none."""
+    """The scenarios and suites meant, in order; raises click.UsageError for a path with none.
+
+    Other YAML in a folder is told on stderr and passed over.
+    """
+    from chaosllm.adapters.suite_file import files
+
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and file.is_file())
-            if not inside:
-                raise click.UsageError(f"{path} holds no .yaml file")
-            found += inside
+            inside = files(path)
+            for file, kind in inside:
+                if kind == "other":
+                    click.echo(f"{file}: passed over: neither a scenario (version, name, phases) nor a suite", err=True)
+            ours = [file for file, kind in inside if kind != "other"]
+            if not ours:
+                raise click.UsageError(f"{path} holds no scenario and no suite")
+            found += ours
         elif path != _STDIN and not path.exists():
             raise click.UsageError(f"there is no file {path}; `chaosllm list scenarios` shows ours")
         else:
             found.append(path)
     return found
+
+
+def _scenario(path: Path, sets: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
+    """(the row for --json, the lines for people)."""
+    reading = _read(path, sets)
+    row = _row(path, "scenario", reading.problems, ok=reading.scenario is not None)
+    lines = [str(problem) for problem in reading.problems]
+    if (scenario := reading.scenario) is not None:
+        row["name"] = scenario.name
+        row["phases"] = len(scenario.phases)
+        row["rules"] = len(scenario.rules)
+        row["operations"] = None if scenario.load.closed else round(scenario.load.expected(0.0, scenario.duration))
+        row["duration"] = scenario.duration
+        lines.append(f"{path}: ok: {_size(reading)}")
+    return row, lines
+
+
+def _suite(path: Path, sets: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
+    """(the row for --json, the lines for people)."""
+    from chaosllm.adapters.suite_file import members, suite
+    from chaosllm.errors import ScenarioError
+    from chaosllm.units import format_duration
+
+    reading = suite(path)
+    problems = list(reading.problems)
+    names, seconds = [], 0.0
+    for one in members(path, reading.suite) if reading.suite else ():
+        try:
+            scenario = one.read(sets, environ=None).unwrap()
+        except ScenarioError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+        else:
+            names.append(scenario.name)
+            seconds += scenario.duration
+    row = _row(path, "suite", problems, ok=reading.suite is not None and len(names) == len(reading.suite.entries))
+    lines = [str(problem) for problem in problems]
+    if reading.suite is not None and row["ok"]:
+        row |= {"name": reading.suite.name, "scenarios": names, "duration": seconds}
+        plural = "s" * (len(names) != 1)
+        lines.append(f"{path}: ok: a suite of {len(names)} scenario{plural}, {format_duration(seconds)} of phases")
+    return row, lines
 
 
 def _read(path: Path, sets: tuple[str, ...]) -> Reading:
@@ -92,10 +146,11 @@ def _size(reading: Reading) -> str:
     )
 
 
-def _row(path: Path, reading: Reading) -> dict[str, Any]:
-    row: dict[str, Any] = {
+def _row(path: Path, kind: str, problems: Sequence[Problem], *, ok: bool) -> dict[str, Any]:
+    return {
         "file": str(path),
-        "ok": reading.scenario is not None,
+        "kind": kind,
+        "ok": ok,
         "problems": [
             {
                 "file": problem.where.file,
@@ -105,13 +160,6 @@ def _row(path: Path, reading: Reading) -> dict[str, Any]:
                 "what": problem.what,
                 "hint": problem.hint,
             }
-            for problem in reading.problems
+            for problem in problems
         ],
     }
-    if (scenario := reading.scenario) is not None:
-        row["name"] = scenario.name
-        row["phases"] = len(scenario.phases)
-        row["rules"] = len(scenario.rules)
-        row["operations"] = None if scenario.load.closed else round(scenario.load.expected(0.0, scenario.duration))
-        row["duration"] = scenario.duration
-    return row

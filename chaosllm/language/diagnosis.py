@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from chaosllm.language.match import MatchFile
-from chaosllm.language.when import LATER_TRIGGERS, WhenFile
+from chaosllm.language.when import WhenFile
 from chaosllm.language.yaml_nodes import Document, Path, Problems
 from chaosllm.spelling import cut, nearest, shorten, suggest
 
@@ -127,13 +127,6 @@ def _resolve(data: Any, base: Path, loc: tuple[str | int, ...]) -> tuple[Path, t
 
 def _unknown_key(path: Path, document: Document, problems: Problems, hint: Callable[[], str]) -> None:
     key, parent = str(path[-1]), path[:-1]
-    if parent and parent[-1] == "when" and key in LATER_TRIGGERS:
-        problems.add(
-            document.where_key(path),
-            f"the trigger `{key}` is not there yet in this version",
-            f"what works: {', '.join(sorted(_names(WhenFile)))}",
-        )
-        return
     around = f" in `{label(parent)}`" if parent else ""
     problems.add(document.where_key(path), f"unknown key `{cut(key)}`{around}", hint)
 

@@ -107,3 +107,19 @@ RULE = {
     "match": 'which calls it may touch, such as {model: "gpt-4*"}; without it, every recognised call',
     "name": "names the rule in the report in place of its number",
 }
+
+#: The same for a suite.
+SUITE: dict[str, dict[str, str]] = {
+    "": {
+        "version": "of the language: 1",
+        "suite": "the suite's name; this key tells a suite from a scenario",
+        "summary": "what the suite is for, in a sentence",
+        "scenarios": "paths of scenarios from here, such as ../calm.yaml, run in this order",
+    },
+    "Entry": {
+        "scenario": "its path from here, such as ../calm.yaml; it may lead into the folder above, not further",
+        "name": "another name for this run; needed when a scenario stands here twice",
+        "set": "changes to it, as `run --set` makes them, such as {load.rate: 5/s}",
+        "duration_scale": "multiplies its phases' durations, such as 0.5",
+    },
+}

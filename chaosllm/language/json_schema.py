@@ -1,4 +1,4 @@
-"""The JSON Schema of the scenario language, made from the model and the registry, for editors.
+"""The JSON Schemas of scenarios and of suites, made from the models and the registry, for editors.
 
 Looser than the reader by nature: it knows no second key, no file and no line. Whatever the reader
 takes, it takes too.
@@ -11,10 +11,11 @@ import json
 import re
 from typing import Any
 
-from chaosllm.language.hover import HOVER, RULE
+from chaosllm.language.hover import HOVER, RULE, SUITE
 from chaosllm.language.model import RuleFile, ScenarioFile
 from chaosllm.language.repeats import GroupFile
 from chaosllm.language.rules import adapter_of
+from chaosllm.language.suite import SuiteFile
 from chaosllm.registry import members
 
 _USE = r"\$\{(?!env:)[A-Za-z_][A-Za-z0-9_]*(:-[^{}]*)?\}"
@@ -64,12 +65,7 @@ def build(*, fillable: bool = True) -> dict[str, Any]:
     shared["PhaseFile"]["properties"]["rules"]["items"] = {"$ref": "#/$defs/Rule"}
     _compose(schema)
     shared["UpstreamFile"]["properties"]["provider"] = {"enum": list(members("providers"))}
-    # The model's classes are called PhaseFile and so on; an editor shows the definitions' names.
-    named = json.loads(re.sub(r'\b([A-Z][A-Za-z]+?)File"', r'\1"', json.dumps(_plain(schema))))
-    for definition, lines in HOVER.items():
-        properties = (named["$defs"][definition] if definition else named)["properties"]
-        for key, line in lines.items():
-            properties[key].setdefault("description", line)
+    named = _told(schema, HOVER)
     if fillable:
         named = _fillable(named)
         named["$defs"]["Parameter"] = {
@@ -80,9 +76,29 @@ def build(*, fillable: bool = True) -> dict[str, Any]:
     return {"$schema": DIALECT, "title": "chaosllm scenario", **named}
 
 
-def text() -> str:
-    """The schema as it is shipped."""
-    return json.dumps(build(), indent=1, ensure_ascii=False) + "\n"
+def build_suite() -> dict[str, Any]:
+    """The schema of a suite; each of its scenarios is a path, or a mapping with one."""
+    schema = SuiteFile.model_json_schema()
+    items = schema["properties"]["scenarios"]["items"]
+    schema["properties"]["scenarios"]["items"] = {
+        "anyOf": [{"type": "string", "description": "the path of a scenario, such as ../calm.yaml"}, items]
+    }
+    return {"$schema": DIALECT, "title": "chaosllm suite", **_told(schema, SUITE)}
+
+
+def text(schema: dict[str, Any] | None = None) -> str:
+    """A schema as it is shipped; that of scenarios when none is given."""
+    return json.dumps(schema or build(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _told(schema: dict[str, Any], hover: dict[str, dict[str, str]]) -> dict[str, Any]:
+    """With a line for each key, and definitions called as an editor shows them: the model's are PhaseFile and so on."""
+    named: dict[str, Any] = json.loads(re.sub(r'\b([A-Z][A-Za-z]+?)File"', r'\1"', json.dumps(_plain(schema))))
+    for definition, lines in hover.items():
+        properties = (named["$defs"][definition] if definition else named)["properties"]
+        for key, line in lines.items():
+            properties[key].setdefault("description", line)
+    return named
 
 
 def _compose(schema: dict[str, Any]) -> None:

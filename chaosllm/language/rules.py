@@ -17,7 +17,7 @@ from chaosllm.language.diagnosis import diagnose
 from chaosllm.language.kinds import check_path
 from chaosllm.language.match import MatchFile, can_match, could_fit, match_of
 from chaosllm.language.model import RuleFile
-from chaosllm.language.when import trigger_of
+from chaosllm.language.when import senseless, trigger_of
 from chaosllm.language.yaml_nodes import Document, Path, Problems
 from chaosllm.registry import UnknownMember, member, members
 from chaosllm.spelling import cut, nearest, shorten, suggest
@@ -71,12 +71,12 @@ class _Rule:
         fault = self.fault(kind) if kind is not None else None
         if head is None or fault is None:
             return None
-        fault = self.loaded(fault, load)
+        fault, when = self.loaded(fault, load), self.loaded(trigger_of(head.when), load)
         self.sense(head, fault, providers)
-        if fault is None:
+        if fault is None or when is None:
             return None
         where = self.document.where((*self.path, "fault"))
-        return model.Rule(head.name or self.name, fault, trigger_of(head.when), match_of(head.match), where)
+        return model.Rule(head.name or self.name, fault, when, match_of(head.match), where)
 
     def head(self) -> RuleFile | None:
         own = {key: value for key, value in self.data.items() if key in HEAD}
@@ -114,9 +114,9 @@ class _Rule:
             return None
         return fault
 
-    def loaded(self, fault: Any, load: Callable[[str], str] | None) -> Any:
-        """The fault with the files that it names; None when one cannot be used."""
-        names: tuple[str, ...] = fault.files() if hasattr(fault, "files") else ()
+    def loaded(self, part: Any, load: Callable[[str], str] | None) -> Any:
+        """The fault or the trigger with the files that it names; None when one cannot be used."""
+        names: tuple[str, ...] = part.files() if hasattr(part, "files") else ()
         texts = {}
         for name in names:
             path = self.leaf(name)
@@ -129,9 +129,9 @@ class _Rule:
                 self.add(path, f"{cut(name)} cannot be read: {why}", "a path is relative to the scenario")
                 return None
         if not names or load is None:
-            return fault
+            return part
         try:
-            return fault.with_files(texts)
+            return part.with_files(texts)
         except ValueError as error:
             self.add(self.leaf(names[0]), str(error))
         return None
@@ -162,13 +162,15 @@ class _Rule:
             if key in self.data and getattr(fault, other) not in values:
                 what = f"found `{key}` with {other}: {getattr(fault, other)}, where it means nothing"
                 self.add((key,), what, f"leave it out, or write {other}: {_either(values)}")
-        if when.of is not None and when.first is None:
-            self.add(("when", "of"), "found `of` without `first`", "write when: {first: 2, of: phase}, or leave it out")
-        if when.window is not None and when.window.from_ >= when.window.to:
-            self.add(("when", "window"), "found a window that ends before it begins", "`from` must be below `to`")
+        for where, what, hint in senseless(when):
+            self.add(("when", *where), what, hint)
         if (size := head.match.prompt_tokens) is not None and size.to is not None and size.to < size.from_:
             self.add(
                 ("match", "prompt_tokens"), "found a range that ends before it begins", "`from` must be below `to`"
+            )
+        if getattr(fault, "at_accept", False) and when.load is not None:
+            self.add(
+                ("when", "load"), "found `load` on a rule that strikes at accept", "it counts calls: write a burst"
             )
         if getattr(fault, "at_accept", False) and set(self.data.get("match") or {}) - {"provider"}:
             self.add(

@@ -16,6 +16,7 @@ from chaosllm.language.model import ScenarioFile
 from chaosllm.language.offer import check_shape, compare_phases
 from chaosllm.language.places import check_places
 from chaosllm.language.samples import Samples
+from chaosllm.language.timing import check_timing
 from chaosllm.language.yaml_nodes import Document, Path, Problems
 from chaosllm.spelling import suggest
 from chaosllm.units import format_duration
@@ -44,6 +45,7 @@ def check_sense(
         return
     if whole.load.cv is not None and whole.load.arrivals != "gamma":
         problems.add(document.where_key(("load", "cv")), "`cv` is of gamma arrivals", "write arrivals: gamma")
+    check_timing(document, problems, phases, checks.driven(whole, phases[-1].end), whole.seed)
     checks.limits(whole, phases)
     checks.files(whole)
     checks.operations(whole)
@@ -94,6 +96,12 @@ class _Sense:
     def offered(self, whole: ScenarioFile, until: float) -> model.Load:
         """The load, whose files have been looked at."""
         return load_of(whole.load, until, self.load)
+
+    def driven(self, whole: ScenarioFile, until: float) -> model.Load | None:
+        """The load by which operations can be counted beforehand; None where nobody drives one, or no such one."""
+        asks = whole.target.operation is not None or whole.target.operations is not None
+        counted = whole.load.locustfile is None and whole.load.correlate != "none"
+        return self.offered(whole, until) if asks and counted else None
 
     def files(self, whole: ScenarioFile) -> None:
         """Files that the scenario names, where they can be looked at."""

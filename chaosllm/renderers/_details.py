@@ -32,10 +32,11 @@ def phases(blocks: Mapping[str, Mapping[str, Any]], summary: Mapping[str, Any]) 
     if not blocks:
         return "<p>No phase has records.</p>"
     users, calls = [], []
-    for name, block in blocks.items():
+    for name, operation, block in words.lines(blocks):
         role = str(block.get("role", ""))
         subtitle = "" if role == name else f'<span class="dim small">{say(_ROLES.get(role, role))}</span>'
-        title = f"<strong>{say(name)}</strong>{subtitle}"
+        title = f'<span class="dim">{say(name)}:</span> {say(operation)}'
+        title = title if operation else f"<strong>{say(name)}</strong>{subtitle}"
         success, latency, ttft = (block.get(key) or {} for key in ("success_rate", "latency", "ttft"))
         users.append(
             (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chaosllm.units import format_duration, format_share
@@ -279,3 +279,11 @@ def withheld(summary: Mapping[str, Any]) -> str:
     if not codes:
         return ""
     return f"Not looked for, because too few calls could be matched to operations: {', '.join(codes)}."
+
+
+def lines(phases: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """(phase, operation, figures) for the tables by phase: each phase, then its operations where there are several."""
+    for name, phase in phases.items():
+        yield name, "", phase
+        for operation, figures in (phase.get("by_operation") or {}).items():
+            yield name, operation, figures

@@ -114,12 +114,12 @@ def _phases(phases: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not phases:
         return []
     rows = []
-    for name, phase in phases.items():
+    for name, operation, phase in words.lines(phases):
         latency = phase.get("latency") or {}
         success = phase.get("success_rate") or {}
         rows.append(
             (
-                code(name),
+                f"{code(name)}: {code(operation)}" if operation else code(name),
                 text(phase.get("role", "")),
                 words.count(phase.get("operations")),
                 words.share(success.get("value")),

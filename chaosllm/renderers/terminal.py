@@ -77,10 +77,10 @@ def _phases(phases: Mapping[str, Mapping[str, Any]]) -> Table | None:
     table.add_column("phase")
     for name in ("operations", "success", "p50", "p95", "attempts/op"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name, phase in phases.items():
+    for name, operation, phase in words.lines(phases):
         latency, success = phase.get("latency") or {}, phase.get("success_rate") or {}
         table.add_row(
-            _said(name, "bold" if phase.get("role") == "fault" else ""),
+            _said(f"  {operation}" if operation else name, "bold" if phase.get("role") == "fault" else ""),
             words.count(phase.get("operations")),
             words.share(success.get("value")),
             words.seconds(latency.get("p50")),

@@ -53,6 +53,40 @@ def test_folder(folder):
     assert "notes.txt" not in result.output
 
 
+def test_folders_inside_and_suites(folder):
+    """A folder is searched to its bottom; suites are checked as suites, other YAML is told apart."""
+    (folder / "wrong.yml").unlink()
+    (folder / "group" / "deep").mkdir(parents=True)
+    (folder / "suites").mkdir()
+    (folder / "group" / "own.yaml").write_text(SMALL + "target: {operation: {path: /chat}}\n")
+    (folder / "group" / "deep" / "deep.yaml").write_text(SMALL)
+    (folder / "group" / "compose.yaml").write_text("services: {}\n")
+    path = folder / "suites" / "ci.yaml"
+    path.write_text("version: 1\nsuite: ci\nscenarios: [{scenario: ../own.yaml, duration_scale: 0.5}]\n")
+    result = run(validate_command, folder)
+    assert result.exit_code == 2
+    assert "did you mean ../group/own.yaml?" in result.output
+    path.write_text(path.read_text().replace("../own", "../group/own"))
+    result = run(validate_command, folder)
+    assert result.exit_code == 0, result.output
+    assert "deep.yaml: ok: 3 phases" in result.output
+    assert "ci.yaml: ok: a suite of 1 scenario, 1m45s of phases" in result.output
+    assert "compose.yaml: passed over" in result.output
+    rows = json.loads(CliRunner().invoke(validate_command, [str(folder), "--json"]).stdout)
+    assert [row["kind"] for row in rows] == ["scenario", "scenario", "scenario", "suite"]
+    assert rows[-1]["scenarios"] == ["small"]
+
+
+def test_wrong_value_in_a_suite(folder):
+    """What a suite changes is checked in the scenario, and shown at its place in the suite."""
+    (folder / "good.yaml").write_text(SMALL + "target: {operation: {path: /chat}}\n")
+    path = folder / "ci.yaml"
+    path.write_text("version: 1\nsuite: ci\nscenarios: [{scenario: good.yaml, set: {load.rat: 5/s}}]\n")
+    result = run(validate_command, path)
+    assert result.exit_code == 2
+    assert f"{path}:3:51: error: unknown key `rat`" in result.output
+
+
 def test_warnings_leave_the_exit_code_alone(folder):
     """A scenario that only lacks a recovery phase ends with 0."""
     path = folder / "good.yaml"
@@ -137,6 +171,37 @@ def test_list(kind):
     assert all(row["name"] in plain and row["summary"] in plain for row in rows)
 
 
+def test_list_of_scenarios():
+    """Scenarios are listed with group, tags, length and path, and chosen by tag and name."""
+    rows = json.loads(run(list_command, "scenarios", "--tag", "latency", "--skip", "cold*", "--json").output)
+    assert rows
+    assert all("latency" in row["tags"] and row["name"] != "cold-start" and row["duration"] > 0 for row in rows)
+    assert {row["group"] for row in rows} >= {"latency"}
+    assert all(Path(row["file"]).exists() for row in rows)
+    plain = run(list_command, "scenarios", "--only", "outage/short").output
+    assert "group outage; tags outage" in plain
+    assert len(plain.splitlines()) == 3
+
+
+def test_list_of_suites(folder, monkeypatch):
+    """Suites are listed with what they run and for how long."""
+    (folder / "suites").mkdir()
+    (folder / "good.yaml").write_text(SMALL + "target: {operation: {path: /chat}}\n")
+    (folder / "suites" / "ci.yaml").write_text(
+        "version: 1\nsuite: ci\nsummary: All.\nscenarios: [../good.yaml, {scenario: ../good.yaml, name: again}]\n"
+    )
+    monkeypatch.setattr("chaosllm.commands._scenario._SHIPPED", (folder,))
+    (row,) = json.loads(run(list_command, "suites", "--json").output)
+    assert (row["name"], row["summary"], row["duration"], row["scenarios"]) == ("ci", "All.", 420, ["small", "again"])
+    assert "7m; runs small, again" in run(list_command, "suites").output
+
+
+def test_options_of_list():
+    """Only scenarios are chosen from, and a choice that leaves none says what there is."""
+    result = run(list_command, "faults", "--tag", "x")
+    assert (result.exit_code, "choose among scenarios" in result.output) == (2, True)
+
+
 def test_list_of_nothing_known():
     """An unknown kind is wrong usage that names the kinds."""
     result = run(list_command, "falts")
@@ -144,10 +209,11 @@ def test_list_of_nothing_known():
     assert "faults" in result.output
 
 
-def test_schema(tmp_path):
+@pytest.mark.parametrize("kind", [[], ["suite"]])
+def test_schema(kind, tmp_path):
     """The schema goes to stdout or to a file, the same."""
-    printed = run(schema_command).output
-    assert run(schema_command, "--out", tmp_path / "s.json").exit_code == 0
+    printed = run(schema_command, *kind).output
+    assert run(schema_command, *kind, "--out", tmp_path / "s.json").exit_code == 0
     assert (tmp_path / "s.json").read_text() == printed
     assert json.loads(printed)["$schema"].endswith("2020-12/schema")
 

@@ -1,0 +1,51 @@
+"""What several runs came to, in one table: which passed, which did not, and why in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from chaosllm.errors import Exit
+from chaosllm.renderers._words import clean
+
+if TYPE_CHECKING:
+    from chaosllm.adapters.supervisor.order import Order, Result
+
+_WORDS = {
+    Exit.PASS: ("PASS", "green"),
+    Exit.FAIL: ("FAIL", "bold red"),
+    Exit.INCONCLUSIVE: ("INCONCLUSIVE", "yellow"),
+    Exit.STOPPED: ("STOPPED", "bold red"),
+    Exit.COULD_NOT_RUN: ("NOT RUN", "bold red"),
+    Exit.USAGE: ("NOT RUN", "bold red"),
+    Exit.INTERRUPTED: ("INTERRUPTED", "yellow"),
+}
+
+
+def roundup(orders: Sequence[Order], results: Sequence[Result]) -> Table:
+    """A row for each order; those that were never begun, after Ctrl-C, say so."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("scenario", overflow="fold")
+    table.add_column("why", overflow="fold")
+    for at, order in enumerate(orders):
+        name = Text(clean(order.scenario.name))
+        if at >= len(results):
+            table.add_row(Text("NOT BEGUN", "dim"), name, "")
+            continue
+        word, style = _WORDS[results[at].code]
+        word = "READY" if order.dry_run and word == "PASS" else word
+        table.add_row(Text(word, style), name, Text(clean(_why(results[at]))))
+    return table
+
+
+def _why(result: Result) -> str:
+    if result.error is not None:
+        return result.error.what
+    reasons = [str(line) for line in result.material.summary.get("reasons", ())] if result.material else []
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return f"{reasons[0]}{more}" if reasons else ""

@@ -1,0 +1,102 @@
+"""Which of many scenarios are run, and what is said when they are over."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.console import Console
+from scenario_text import SMALL
+
+from chaosllm.commands._roundup import roundup
+from chaosllm.commands._selection import Selection
+from chaosllm.commands.run import command
+from chaosllm.errors import ChaosError, Exit
+
+SCENARIO = SMALL + "target: {operation: {path: /chat}}\n"
+
+
+@pytest.mark.parametrize(
+    ("selection", "taken"),
+    [
+        (Selection(), True),
+        (Selection(tags=("slow",)), True),
+        (Selection(tags=("other", "slow")), True),  # one of them is enough
+        (Selection(tags=("slo",)), False),  # a tag is no glob
+        (Selection(tags=("not:slow",)), False),
+        (Selection(tags=("not:other",)), True),
+        (Selection(tags=("slow", "not:agents")), False),
+        (Selection(only=("latency-*",)), True),
+        (Selection(only=("latency/*",)), True),
+        (Selection(only=("spike",)), False),
+        (Selection(only=("LATENCY-*",)), False),
+        (Selection(skip=("latency/spike",)), False),
+        (Selection(only=("latency-*",), skip=("other",)), True),
+        (Selection(tags=("slow",), only=("other",)), False),
+    ],
+)
+def test_selection(selection: Selection, taken: bool) -> None:
+    """Any of the tags and none of the `not:` ones, any of --only, none of --skip: all must hold."""
+    assert selection.takes("latency-spike", Path("scenarios/latency/spike.yaml"), ["slow", "agents"]) is taken
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "one.yaml").write_text(SCENARIO.replace("small", "one") + "tags: [quick]\n")
+    (tmp_path / "two.yaml").write_text(SCENARIO.replace("small", "two"))
+    return tmp_path
+
+
+def run(*arguments: object) -> tuple[Result, ChaosError | None]:
+    done = CliRunner().invoke(command, [str(one) for one in arguments])
+    return done, done.exception if isinstance(done.exception, ChaosError) else None
+
+
+@pytest.mark.parametrize("options", ["--tag slow", "--only three", "--skip *", "--tag not:quick --only one"])
+def test_nothing_left(folder: Path, options: str) -> None:
+    """A selection that leaves nothing is wrong usage, and says what there was."""
+    _, error = run(folder, *options.split())
+    assert error is not None
+    assert (error.exit_code, error.what) == (Exit.USAGE, f"{options} leaves nothing of 2 scenarios")
+    assert error.hint == "there are one, two; tags: quick"
+
+
+def test_two_of_one_name(folder: Path) -> None:
+    """Two runs never write to one folder."""
+    (folder / "two.yaml").write_text(SCENARIO.replace("small", "one"))
+    _, error = run(folder, "--out", folder / "out")
+    assert error is not None
+    assert (error.exit_code, "two scenarios are called one" in error.what) == (Exit.USAGE, True)
+    assert not (folder / "out").exists()
+
+
+def test_each_has_its_line_and_its_row(folder: Path) -> None:
+    """With --json there is one line a scenario on stdout and the table on stderr, also for the one that is left."""
+    done, _ = run(folder, "--skip", "one", "--out", folder / "out", "--json", "--", "/no/such/command")
+    (machine,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (machine["scenario"], machine["exit"]) == ("two", Exit.COULD_NOT_RUN)
+    assert "NOT RUN" in done.stderr
+    assert "no such file" in done.stderr
+
+
+def test_roundup() -> None:
+    """Each run has a row with its verdict and the first reason; those that never began say so."""
+    orders = [SimpleNamespace(scenario=SimpleNamespace(name=name), dry_run=False) for name in ("a", "b", "c", "d")]
+    results = [
+        SimpleNamespace(code=Exit.PASS, error=None, material=SimpleNamespace(summary={"reasons": []})),
+        SimpleNamespace(code=Exit.FAIL, error=None, material=SimpleNamespace(summary={"reasons": ["x failed", "y"]})),
+        SimpleNamespace(code=Exit.COULD_NOT_RUN, error=ChaosError("[b]the app died"), material=None),
+    ]
+    console = Console(file=io.StringIO(), width=100)
+    console.print(roundup(orders, results))  # type: ignore[arg-type]  # only what a row shows
+    lines = [line.split() for line in console.file.getvalue().splitlines()[2:]]  # type: ignore[attr-defined]  # a StringIO
+    assert lines == [
+        ["PASS", "a"],
+        ["FAIL", "b", "x", "failed", "(and", "1", "more)"],
+        ["NOT", "RUN", "c", "[b]the", "app", "died"],
+        ["NOT", "BEGUN", "d"],
+    ]
