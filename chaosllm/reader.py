@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from chaosllm import scenario as model
 from chaosllm.errors import Level, Problem, ScenarioError, Where
+from chaosllm.language.accept import build_accept, check_accept
 from chaosllm.language.asking import load_of, target_of
 from chaosllm.language.bounds import check_bounds
 from chaosllm.language.composition import Parts, as_text, gather, put_together
@@ -145,11 +146,17 @@ class _Reader:
         rules = check_rules(self.document, self.problems, providers, self.load)
         self.phase_names()
         objectives, stops = check_bounds(self.document, self.problems)
+        phases_given = [phase for phase in _list(self.data.get("phases")) if isinstance(phase, dict)]
+        judged_as = [phase.get("block") or phase.get("name") for phase in phases_given]
+        check_accept(self.document, self.problems, [name for name in judged_as if isinstance(name, str)])
         if whole is None or self.problems:
             return None
         phases = self.phases(whole, rules)
         check_sense(self.document, self.problems, self.load, whole=whole, phases=phases, objectives=objectives)
-        return None if self.problems else _build(whole, phases, objectives, stops, self.load)
+        if self.problems:
+            return None
+        accept = build_accept(whole.accept, self.document)
+        return _build(whole, phases, objectives, stops, accept=accept, load=self.load)
 
     def shape(self) -> ScenarioFile | None:
         """Keys, types and units of everything but the faults' own fields."""
@@ -234,6 +241,8 @@ def _build(
     phases: list[model.Phase],
     objectives: list[model.Objective],
     stops: list[model.StopCondition],
+    *,
+    accept: tuple[model.Acceptance, ...],
     load: Load | None,
 ) -> model.Scenario:
     limits = whole.limits
@@ -251,4 +260,5 @@ def _build(
         stop_when=tuple(stops),
         fail_on=whole.fail_on,
         tags=tuple(whole.tags),
+        accept=accept,
     )

@@ -244,6 +244,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A finding that `owner` answers for up to the day `until` (ISO); no phase: in whichever it is seen."""
+
+    finding: str
+    owner: str
+    reason: str
+    until: str
+    phase: str | None = None
+    where: Where | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """One experiment."""
 
@@ -260,6 +272,7 @@ class Scenario:
     stop_when: tuple[StopCondition, ...] = ()
     fail_on: Literal["critical", "major", "none"] = "critical"
     tags: tuple[str, ...] = ()
+    accept: tuple[Acceptance, ...] = ()
 
     @property
     def duration(self) -> float:

@@ -3,7 +3,8 @@
 Laws:
 1. FAIL on a finding at or above `fail_on`, or on an objective that failed and that no check spoils.
 2. Else INCONCLUSIVE on any failed validity check or undecided objective. Else PASS.
-3. A finding rests on its own evidence; an INCONCLUSIVE run still lists everything it saw.
+3. A finding that is accepted, and not past its day, fails no run; it hides neither a doubt nor an objective.
+4. A finding rests on its own evidence; an INCONCLUSIVE run still lists everything it saw.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import enum
 from typing import Any
 
 from chaosllm import registry
+from chaosllm.acceptance import acceptance_of, open_findings, rows, told
 from chaosllm.analysis import analyse
 from chaosllm.findings import SEVERITIES, Finding
 from chaosllm.instrument import instrument
@@ -37,7 +39,8 @@ def judge(run: Run) -> dict[str, Any]:
     findings, withheld = find(run)
     checks = check(run)
     objectives = judge_objectives(run, findings, spoiled_by(checks))
-    verdict, reasons = _weigh(run, findings, checks, objectives)
+    unaccepted = open_findings(run, findings)
+    verdict, reasons = _weigh(run, unaccepted, checks, objectives)
     return {
         "schema": SCHEMA,
         "scenario": run.scenario.name,
@@ -45,10 +48,11 @@ def judge(run: Run) -> dict[str, Any]:
         "seed": run.scenario.seed,
         "verdict": verdict.value,
         "reasons": reasons,
-        "fix_first": _fix_first(run, verdict, findings, checks, objectives),
+        "fix_first": _fix_first(run, verdict, unaccepted, checks, objectives),
         "phases": analysis.phases,
         "objectives": [one.to_json() for one in objectives],
-        "findings": [one.to_json() for one in findings],
+        "findings": [told(run, one) for one in findings],
+        "accept": rows(run, findings),
         "findings_withheld": withheld,
         "injection": [row.to_json() for row in analysis.injection],
         "unrecognised": int((run.meta.get("proxy") or {}).get("unrecognised") or 0),
@@ -90,15 +94,20 @@ def _damning(run: Run, findings: list[Finding]) -> list[Finding]:
 def _weigh(
     run: Run, findings: list[Finding], checks: list[Check], objectives: list[Judged]
 ) -> tuple[Verdict, list[str]]:
-    against = [
-        f"{one.code} ({one.severity}) in {one.phase or 'the run'}: {one.sentence}" for one in _damning(run, findings)
-    ]
+    against = [_said(run, one) for one in _damning(run, findings)]
     against += [f"{one.objective.text}: measured {measured(one)}" for one in objectives if one.verdict == "fail"]
     doubts = [f"{one.name}: {one.what}" for one in checks if not one.ok]
     doubts += [f"{one.objective.text}: {one.why}" for one in objectives if one.verdict == "inconclusive"]
     if against:
         return Verdict.FAIL, against + doubts
     return (Verdict.INCONCLUSIVE, doubts) if doubts else (Verdict.PASS, [])
+
+
+def _said(run: Run, finding: Finding) -> str:
+    """A finding as a reason; one that was accepted once says that first, because it failed no earlier run."""
+    accepted = acceptance_of(run, finding)
+    was = f"accepted by {accepted.owner} until {accepted.until}: expired: " if accepted else ""
+    return f"{was}{finding.code} ({finding.severity}) in {finding.phase or 'the run'}: {finding.sentence}"
 
 
 def measured(one: Judged) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from chaosllm.errors import Blame, ChaosError, Exit
+from chaosllm.language.accept import warn_of_days
 from chaosllm.language.suite import kind_of
 from chaosllm.reader import Reading, drive_problems, read
 
@@ -27,6 +30,11 @@ def loader(base: Path) -> Callable[[str], str]:
         return path.read_text(encoding="utf-8")
 
     return load
+
+
+def today() -> date:
+    """The day that it is, where days of `accept` are held against it: in UTC, as a run says when it began."""
+    return datetime.now(UTC).date()
 
 
 def read_scenario(
@@ -56,7 +64,8 @@ def read_scenario(
     if reading.scenario is None and kind_of(text) == "suite":
         hint = "name one of its scenarios; run and validate take suites"
         raise ChaosError(f"{path} is a suite", hint=hint, blame=Blame.SCENARIO, exit_code=Exit.USAGE)
-    reading.unwrap()
+    accept = reading.unwrap().accept
+    reading = replace(reading, problems=[*reading.problems, *warn_of_days(accept, today())])
     missing = drive_problems(reading, environ, starts=starts)
     if missing:
         return Reading(None, [*reading.problems, *missing], reading.as_run)

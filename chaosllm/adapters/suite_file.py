@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chaosllm.adapters.scenario_file import read_scenario
+from chaosllm.adapters.scenario_file import read_scenario, today
 from chaosllm.errors import Blame, ChaosError, Exit, Problem, ScenarioError, Where
+from chaosllm.language.accept import warn_of_days
 from chaosllm.language.overrides import FILE
-from chaosllm.language.suite import Entry, Kind, Suite, SuiteReading, kind_of, read_suite
+from chaosllm.language.suite import Entry, Kind, SuiteReading, kind_of, read_suite
 from chaosllm.reader import Reading
+from chaosllm.scenario import Acceptance, Scenario
 
 SUFFIXES = (".yaml", ".yml")
 #: Bytes read to tell what a file is; a scenario has under 10 000, and past 4 MB it is refused by its length.
@@ -25,6 +28,8 @@ class Chosen:
     path: Path
     entry: Entry | None = None
     suite: str = ""
+    accept: tuple[Acceptance, ...] = ()
+    warnings: tuple[Problem, ...] = ()  # of the suite, told with its first scenario
 
     def read(
         self,
@@ -39,9 +44,22 @@ class Chosen:
         scale = duration_scale * (self.entry.duration_scale if self.entry else 1.0)
         try:
             reading = read_scenario(self.path, [*own, *sets], duration_scale=scale, starts=starts, environ=environ)
+            if reading.scenario is not None and (known := self._accepted(reading.scenario)):
+                more = [*own, *sets, f"accept={json.dumps(known, ensure_ascii=False)}"]
+                again = read_scenario(self.path, more, duration_scale=scale, starts=starts, environ=environ)
+                reading = replace(again, problems=reading.problems)  # with the places that the file's own days have
         except ScenarioError as error:
             raise ScenarioError(self._placed(error.problems)) from None
-        return replace(reading, problems=self._placed(reading.problems))
+        return replace(reading, problems=[*self.warnings, *self._placed(reading.problems)])
+
+    def _accepted(self, scenario: Scenario) -> list[dict[str, str]]:
+        """What the scenario and then its suite accept; none when the suite adds nothing."""
+        own = {(one.finding, one.phase) for one in scenario.accept}
+        phases = (None, *(phase.judged_as for phase in scenario.phases))
+        added = [one for one in self.accept if one.phase in phases and (one.finding, one.phase) not in own]
+        names = ("finding", "phase", "owner", "reason", "until")
+        both = [{name: getattr(one, name) for name in names} for one in (*scenario.accept, *added)]
+        return [{name: value for name, value in one.items() if value is not None} for one in both] if added else []
 
     def _placed(self, problems: Sequence[Problem]) -> list[Problem]:
         """Problems of the suite's settings at their lines in the suite, those of `--set` numbered by themselves."""
@@ -75,8 +93,8 @@ def chosen(paths: Sequence[Path]) -> list[Chosen]:
             found += inside
         elif kind_of_file(path) == "suite":
             reading = suite(path)
-            problems += reading.problems
-            found += members(path, reading.suite) if reading.suite else []
+            problems += [] if reading.suite else reading.problems
+            found += members(path, reading)
         else:
             found.append(Chosen(path))
     if problems:
@@ -84,9 +102,16 @@ def chosen(paths: Sequence[Path]) -> list[Chosen]:
     return found
 
 
-def members(path: Path, found: Suite) -> list[Chosen]:
-    """The scenarios of a suite that lies at `path`."""
-    return [Chosen(Path(os.path.normpath(path.parent / entry.path)), entry, found.name) for entry in found.entries]
+def members(path: Path, reading: SuiteReading) -> list[Chosen]:
+    """The scenarios of a suite that lies at `path`; none when it cannot be read."""
+    found = reading.suite
+    if found is None:
+        return []
+    inside = [(Path(os.path.normpath(path.parent / entry.path)), entry) for entry in found.entries]
+    warnings = tuple(reading.problems)
+    return [
+        Chosen(file, entry, found.name, found.accept, () if at else warnings) for at, (file, entry) in enumerate(inside)
+    ]
 
 
 def suite(path: Path) -> SuiteReading:
@@ -96,7 +121,9 @@ def suite(path: Path) -> SuiteReading:
     except OSError as error:
         what = f"{path} cannot be read: {(error.strerror or str(error)).lower()}"
         raise ChaosError(what, hint="name a suite; `chaosllm list suites` shows ours", exit_code=Exit.USAGE) from error
-    return read_suite(text, str(path), lambda name: _others(path.parent, name))
+    reading = read_suite(text, str(path), lambda name: _others(path.parent, name))
+    days = warn_of_days(reading.suite.accept, today()) if reading.suite else []
+    return replace(reading, problems=[*reading.problems, *days])
 
 
 def files(folder: Path) -> list[tuple[Path, Kind]]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chaosllm.errors import Exit
-from chaosllm.renderers._words import clean
+from chaosllm.renderers._words import clean, holds
 
 if TYPE_CHECKING:
     from chaosllm.adapters.supervisor.order import Order, Result
@@ -43,9 +43,19 @@ def roundup(orders: Sequence[Order], results: Sequence[Result]) -> Table:
     return table
 
 
+def unseen(results: Sequence[Result]) -> str:
+    """What was accepted and seen in none of the runs, so that it can be taken off the list; "" for nothing."""
+    rows = [row for result in results if result.material for row in result.material.summary.get("accept", ())]
+    seen = {row["finding"] for row in rows if row["seen"]}
+    left = sorted({f"{row['finding']} ({row['owner']})" for row in rows if row["finding"] not in seen})
+    return clean(f"Accepted, and seen in none of these runs: {', '.join(left)}.") if left else ""
+
+
 def _why(result: Result) -> str:
     if result.error is not None:
         return result.error.what
-    reasons = [str(line) for line in result.material.summary.get("reasons", ())] if result.material else []
+    summary = result.material.summary if result.material else {}
+    reasons = [str(line) for line in summary.get("reasons", ())]
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    return f"{reasons[0]}{more}" if reasons else ""
+    known = ", ".join(str(one.get("code")) for one in summary.get("findings", ()) if holds(one))
+    return f"{reasons[0]}{more}" if reasons else f"accepted: {known}" if known else ""

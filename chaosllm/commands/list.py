@@ -109,7 +109,7 @@ def _suites() -> list[dict[str, Any]]:
         reading = suite(path)
         if reading.suite is None:
             raise ScenarioError(reading.problems)
-        inside = [one.read(environ=None).unwrap() for one in members(path, reading.suite)]
+        inside = [one.read(environ=None).unwrap() for one in members(path, reading)]
         rows.append({
             "name": reading.suite.name, "summary": reading.suite.summary.strip(),
             "duration": sum(one.duration for one in inside), "scenarios": [one.name for one in inside],

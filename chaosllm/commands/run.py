@@ -234,9 +234,12 @@ def _show(order: Order, result: Result, *, as_json: bool) -> None:
 def _conclude(orders: Sequence[Order], results: Sequence[Result], *, on_stderr: bool) -> None:
     from rich.console import Console  # noqa: PLC0415  # late, as above
 
-    from chaosllm.commands._roundup import roundup  # noqa: PLC0415  # as above
+    from chaosllm.commands._roundup import roundup, unseen  # noqa: PLC0415  # as above
 
-    Console(stderr=on_stderr, highlight=False).print("", roundup(orders, results))
+    console = Console(stderr=on_stderr, highlight=False)
+    console.print("", roundup(orders, results))
+    if note := unseen(results):
+        console.print(note, markup=False)
 
 
 def _machine(order: Order, result: Result) -> dict[str, Any]:

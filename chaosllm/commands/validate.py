@@ -79,9 +79,13 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
 
 def _scenario(path: Path, sets: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
     """(the row for --json, the lines for people)."""
+    from chaosllm.adapters.scenario_file import today
+    from chaosllm.language.accept import warn_of_days
+
     reading = _read(path, sets)
-    row = _row(path, "scenario", reading.problems, ok=reading.scenario is not None)
-    lines = [str(problem) for problem in reading.problems]
+    problems = [*reading.problems, *(warn_of_days(reading.scenario.accept, today()) if reading.scenario else ())]
+    row = _row(path, "scenario", problems, ok=reading.scenario is not None)
+    lines = [str(problem) for problem in problems]
     if (scenario := reading.scenario) is not None:
         row["name"] = scenario.name
         row["phases"] = len(scenario.phases)
@@ -101,7 +105,7 @@ def _suite(path: Path, sets: tuple[str, ...]) -> tuple[dict[str, Any], list[str]
     reading = suite(path)
     problems = list(reading.problems)
     names, seconds = [], 0.0
-    for one in members(path, reading.suite) if reading.suite else ():
+    for one in members(path, reading):
         try:
             scenario = one.read(sets, environ=None).unwrap()
         except ScenarioError as error:

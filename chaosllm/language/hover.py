@@ -19,6 +19,12 @@ HOVER: dict[str, dict[str, str]] = {
         "phases": "what happens, in order: warmup, baseline, phases with rules (the faults), recovery",
         "limits": "the most that may be touched",
     },
+    "Accept": {
+        "finding": "`chaosllm list findings` shows all",
+        "phase": "only in this phase; without it, wherever it is seen",
+        "owner": "who answers for it",
+        "reason": "why it is accepted, and what will be done",
+    },
     "Target": {
         "url": "where the app listens",
         "start": "how to start the app; without it, it runs already, or `run ... -- COMMAND` starts it",
@@ -110,6 +116,7 @@ RULE = {
 
 #: The same for a suite.
 SUITE: dict[str, dict[str, str]] = {
+    "Accept": HOVER["Accept"],
     "": {
         "version": "of the language: 1",
         "suite": "the suite's name; this key tells a suite from a scenario",

@@ -65,6 +65,7 @@ def build(*, fillable: bool = True) -> dict[str, Any]:
     shared["PhaseFile"]["properties"]["rules"]["items"] = {"$ref": "#/$defs/Rule"}
     _compose(schema)
     shared["UpstreamFile"]["properties"]["provider"] = {"enum": list(members("providers"))}
+    shared["AcceptFile"]["properties"]["finding"] = {"enum": list(members("findings"))}
     named = _told(schema, HOVER)
     if fillable:
         named = _fillable(named)
@@ -83,6 +84,7 @@ def build_suite() -> dict[str, Any]:
     schema["properties"]["scenarios"]["items"] = {
         "anyOf": [{"type": "string", "description": "the path of a scenario, such as ../calm.yaml"}, items]
     }
+    schema["$defs"]["AcceptFile"]["properties"]["finding"] = {"enum": list(members("findings"))}
     return {"$schema": DIALECT, "title": "chaosllm suite", **_told(schema, SUITE)}
 
 

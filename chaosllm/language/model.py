@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from chaosllm.language.accept import AcceptFile
 from chaosllm.language.asking import LoadFile, TargetFile
 from chaosllm.language.kinds import Expression, FileName, Model, Name, PhaseName, Positive, RoleName, check_origin
 from chaosllm.language.match import MatchFile
@@ -83,3 +84,4 @@ class ScenarioFile(Model):
     fail_on: Annotated[Literal["critical", "major", "none"], Field(description="findings that fail the run")] = (
         "critical"
     )
+    accept: Annotated[list[AcceptFile], Field(description="findings that are known and do not fail the run yet")] = []

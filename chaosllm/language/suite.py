@@ -16,9 +16,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from chaosllm.errors import Problem, Where
+from chaosllm.language.accept import AcceptFile, build_accept, check_accept
 from chaosllm.language.diagnosis import diagnose
 from chaosllm.language.kinds import Model, Name
 from chaosllm.language.yaml_nodes import Document, Problems, compose
+from chaosllm.scenario import Acceptance
 from chaosllm.spelling import cut, nearest, shorten, suggest
 
 #: What a file must hold to pass for a scenario among the other YAML of a folder: who it is, and what it does.
@@ -60,6 +62,7 @@ class SuiteFile(Model):
     suite: Name
     summary: str = ""
     scenarios: Annotated[list[Annotated[EntryFile, BeforeValidator(_entry)]], Field(min_length=1)]
+    accept: Annotated[list[AcceptFile], Field(description="findings that are known, in any of the scenarios")] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Suite:
     name: str
     summary: str
     entries: tuple[Entry, ...]
+    accept: tuple[Acceptance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +124,12 @@ def read_suite(text: str | bytes, file: str, others: Others | None = None) -> Su
     except ValidationError as error:
         diagnose(error, document, (), problems, schema=SuiteFile.model_json_schema)
     _listed(document, problems, others)
+    check_accept(document, problems, None)
     if whole is None or problems:
         return SuiteReading(None, problems.sorted())
     entries = tuple(_build(one, document, at) for at, one in enumerate(whole.scenarios))
-    return SuiteReading(Suite(whole.suite, whole.summary, entries), problems.sorted())
+    suite = Suite(whole.suite, whole.summary, entries, build_accept(whole.accept, document))
+    return SuiteReading(suite, problems.sorted())
 
 
 def _listed(document: Document, problems: Problems, others: Others | None) -> None:

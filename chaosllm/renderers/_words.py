@@ -162,12 +162,12 @@ def interval(estimate: Mapping[str, Any], unit: str) -> str:
 
 
 def worst(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Findings, the worst first: by severity, then by how often."""
+    """Findings, the worst first: by severity, then by how often; those that are accepted last."""
 
-    def rank(finding: Mapping[str, Any]) -> tuple[int, float, str]:
+    def rank(finding: Mapping[str, Any]) -> tuple[bool, int, float, str]:
         severity = str(finding.get("severity"))
         place = SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
-        return place, -(number(finding.get("count")) or 0), str(finding.get("code"))
+        return holds(finding), place, -(number(finding.get("count")) or 0), str(finding.get("code"))
 
     return sorted(findings, key=rank)
 
@@ -176,6 +176,31 @@ def sentence(finding: Mapping[str, Any]) -> str:
     """What was seen, in one sentence with its numbers."""
     said = finding.get("sentence") or finding.get("title")
     return clean(said) if said else f"Seen {counted(finding.get('count'), 'time')}."
+
+
+def holds(finding: Mapping[str, Any]) -> bool:
+    """Whether somebody answers for a finding, and still does."""
+    accepted = finding.get("accepted") or {"expired": True}
+    return not accepted.get("expired")
+
+
+def accepted(finding: Mapping[str, Any]) -> str:
+    """Who accepted a finding, until when and why; "" when nobody did."""
+    found = finding.get("accepted")
+    if not found:
+        return ""
+    grave = "although it is critical, " if finding.get("severity") == "critical" and holds(finding) else ""
+    over = ": expired" if found.get("expired") else ""
+    return clean(f"Accepted {grave}by {found.get('owner')} until {found.get('until')}{over}. {found.get('reason')}")
+
+
+def unseen(summary: Mapping[str, Any]) -> str:
+    """What is accepted and was not seen, so that it can be taken off the list; "" for nothing."""
+    rows = [row for row in summary.get("accept", ()) if not row.get("seen")]
+    names = ", ".join(
+        f"{row.get('finding')}{f' in {row["phase"]}' if row.get('phase') else ''} ({row.get('owner')})" for row in rows
+    )
+    return clean(f"Accepted, and not seen in this run: {names}.") if rows else ""
 
 
 def times(finding: Mapping[str, Any]) -> str:
@@ -190,7 +215,8 @@ def held(summary: Mapping[str, Any]) -> str:
     failed = [item for item in summary.get("objectives", ()) if item.get("verdict") == "fail"]
     match summary.get("verdict"):
         case "pass":
-            return "It held."
+            known = sum(holds(item) for item in summary.get("findings", ()))
+            return f"It held, with {counted(known, 'accepted finding')}." if known else "It held."
         case "fail" if failed:
             return f"It did not hold: {len(failed)} of {counted(len(summary['objectives']), 'objective')} failed."
         case "fail":
@@ -235,7 +261,8 @@ def fix_first(summary: Mapping[str, Any]) -> str:
     for check in summary.get("validity", ()):
         if summary.get("verdict") == "inconclusive" and not check.get("ok") and check.get("hint"):
             return clean(check["hint"])
-    return next((clean(item["advice"]) for item in worst(summary.get("findings", ())) if item.get("advice")), "")
+    found = [item for item in worst(summary.get("findings", ())) if not holds(item)]
+    return next((clean(item["advice"]) for item in found if item.get("advice")), "")
 
 
 def impact(summary: Mapping[str, Any]) -> list[str]:

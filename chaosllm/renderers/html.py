@@ -59,12 +59,8 @@ def _sections(material: Material) -> Iterator[tuple[str, str, str]]:
     summary = material.summary
     yield "objectives", "Objectives", _objectives(summary.get("objectives", ()))
     yield "timeline", "What happened", _charts(material.charts)
-    withheld = words.withheld(summary)
-    yield (
-        "findings",
-        "Findings",
-        _findings(words.worst(summary.get("findings", ())), material) + (f"<p>{say(withheld)}</p>" if withheld else ""),
-    )
+    notes = "".join(f"<p>{say(note)}</p>" for note in (words.withheld(summary), words.unseen(summary)) if note)
+    yield "findings", "Findings", _findings(words.worst(summary.get("findings", ())), material) + notes
     yield "phases", "Metrics by phase", phases(summary.get("phases", {}), summary)
     yield "injection", "Injection proof", _injection(summary)
     exact = _validity(summary) + calibration(summary.get("calibration")) + instrument(summary)
@@ -146,13 +142,18 @@ def _title(finding: Mapping[str, Any]) -> str:
     )
 
 
+def _accepted(finding: Mapping[str, Any]) -> str:
+    said = words.accepted(finding)
+    return f"<p><strong>{say(said)}</strong></p>" if said else ""
+
+
 def _card(finding: Mapping[str, Any], fix: str) -> str:
     ids = [str(one) for one in finding.get("evidence", ())]
     more = f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
     evidence = ", ".join(f"<code>{say(one)}</code>" for one in ids[:MOST_IDS]) + more
     return (
         f'<article class="card"><h3>{_title(finding)}</h3>'
-        f"<p>{say(words.sentence(finding))}</p>"
+        f"<p>{say(words.sentence(finding))}</p>{_accepted(finding)}"
         + (f"<p><strong>{fix}</strong> {say(finding['advice'])}</p>" if finding.get("advice") else "")
         + (f'<p class="dim small">Evidence: {evidence}</p>' if ids else "")
         + "</article>"
@@ -168,7 +169,7 @@ def _findings(findings: Sequence[Mapping[str, Any]], material: Material) -> str:
         links = ", ".join(story_link(one, material.stories) for one in ids)
         cards.append(
             f'<article class="card"><h3>{_title(finding)}</h3>'
-            f"<p>{say(words.sentence(finding))}</p>"
+            f"<p>{say(words.sentence(finding))}</p>{_accepted(finding)}"
             + (f"<p><strong>Fix:</strong> {say(finding['advice'])}</p>" if finding.get("advice") else "")
             + (f'<p class="small"><span class="dim">Evidence:</span> {links}</p>' if ids else "")
             + "</article>"

@@ -48,7 +48,7 @@ class Markdown:
         parts = [
             *_head(summary),
             *_objectives(summary.get("objectives", ())),
-            *_findings(words.worst(summary.get("findings", ())), words.withheld(summary)),
+            *_findings(words.worst(summary.get("findings", ())), words.withheld(summary), words.unseen(summary)),
             *_phases(summary.get("phases", {})),
             *_injection(summary.get("injection", ()), words.unrecognised(summary)),
             *_validity(summary.get("validity", ())),
@@ -90,9 +90,9 @@ def _objectives(objectives: Sequence[Mapping[str, Any]]) -> list[str]:
     return ["### Objectives", _table(("", "objective", "measured"), rows, left=2)]
 
 
-def _findings(findings: Sequence[Mapping[str, Any]], withheld: str) -> list[str]:
+def _findings(findings: Sequence[Mapping[str, Any]], withheld: str, unseen: str) -> list[str]:
     if not findings:
-        return ["### Findings", f"None. {text(withheld)}".rstrip()]
+        return ["### Findings", " ".join(["None.", *(text(note) for note in (withheld, unseen) if note)])]
     lines = []
     for item in findings[:MOST_FINDINGS]:
         shown = ", ".join(code(one) for one in list(item.get("evidence", ()))[:MOST_EVIDENCE])
@@ -101,12 +101,13 @@ def _findings(findings: Sequence[Mapping[str, Any]], withheld: str) -> list[str]
         lines.append(
             f"- **{text(item.get('severity'))}** {code(item.get('code'))}{where}: "
             f"{text(words.sentence(item))}\n"
-            f"  **Fix:** {text(item.get('advice', ''))}" + (f"\n  Evidence: {shown}" if shown else "")
+            + (f"  **{text(accepted)}**\n" if (accepted := words.accepted(item)) else "")
+            + f"  **Fix:** {text(item.get('advice', ''))}"
+            + (f"\n  Evidence: {shown}" if shown else "")
         )
     if len(findings) > MOST_FINDINGS:
         lines.append(f"- {len(findings) - MOST_FINDINGS} more in the report")
-    if withheld:
-        lines.append(f"- {text(withheld)}")
+    lines += [f"- {text(note)}" for note in (withheld, unseen) if note]
     return ["### Findings", "\n".join(lines)]
 
 

@@ -126,6 +126,9 @@ def _findings(findings: Sequence[Mapping[str, Any]]) -> Table | None:
             head.append(f"  {', '.join(evidence[:MOST_EVIDENCE])}{more}", "not bold dim")
         table.add_row(Text(severity, _SEVERITY_STYLES.get(severity, "")), head)
         table.add_row("", _said(words.sentence(item)))
+        if accepted := words.accepted(item):
+            known = words.holds(item) and severity != "critical"
+            table.add_row("", _said(accepted, "dim" if known else _SEVERITY_STYLES.get(severity, "")))
     if len(findings) > MOST_FINDINGS:
         table.add_row("", Text(f"{len(findings) - MOST_FINDINGS} more in the report", "dim"))
     return table
@@ -140,6 +143,8 @@ def _foot(summary: Mapping[str, Any], report: str) -> list[RenderableType]:
     grid.add_column(overflow="fold")
     if strange := words.unrecognised(summary):
         grid.add_row(Text("Note:", "bold"), _said(f"{strange}."))
+    if unseen := words.unseen(summary):
+        grid.add_row(Text("Note:", "bold"), _said(unseen))
     if loop := words.closed_loop(summary):
         grid.add_row(Text("Load:", "bold"), _said(f"{loop}."))
     if first := words.fix_first(summary):

@@ -1,5 +1,6 @@
 """What paths on a command line come to: scenarios, folders of them, and suites."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from scenario_text import SMALL
 from chaosllm.adapters.scenario_file import read_scenario
 from chaosllm.adapters.suite_file import chosen, files, members, suite
 from chaosllm.errors import ChaosError, ScenarioError
+from chaosllm.reader import read
 
 SCENARIO = SMALL + "target: {operation: {path: /chat}}\n"
 
@@ -85,8 +87,33 @@ def test_missing_scenario(library, path, hint, tmp_path):
 def test_members_lie_beside_the_suite(library):
     """A member's path is as one would type it from here."""
     path = library / "suites" / "ci.yaml"
-    found = suite(path).suite
-    assert [one.path for one in members(path, found)] == [library / "latency" / "spike.yaml", library / "calm.yaml"]
+    assert [one.path for one in members(path, suite(path))] == [
+        library / "latency" / "spike.yaml",
+        library / "calm.yaml",
+    ]
+
+
+def test_a_suite_accepts_for_its_scenarios(library):
+    """What a suite accepts stands in each scenario as run, unless the scenario says otherwise or lacks the phase."""
+    calm, path = library / "calm.yaml", library / "suites" / "ci.yaml"
+    own = "accept: [{finding: hang, owner: bo, reason: x, until: '2020-01-01'}]\n"
+    calm.write_text(calm.read_text() + own)
+    path.write_text(
+        path.read_text()
+        + "accept:\n  - {finding: hang, owner: ana, reason: y, until: '2021-01-01'}\n"
+        + "  - {finding: no_backoff, phase: storm, owner: ana, reason: 'APP-1: later', until: '9999-12-31'}\n"
+        + "  - {finding: no_backoff, phase: elsewhere, owner: ana, reason: y, until: '2021-01-01'}\n"
+    )
+    spike, calm_again = [one.read() for one in chosen([path])]
+    assert [(one.finding, one.owner) for one in spike.unwrap().accept] == [("hang", "ana"), ("no_backoff", "ana")]
+    for reading in (spike, calm_again):  # the text of the run folder, which report reads years later
+        flat = read(reading.as_run).unwrap().accept
+        assert [replace(one, where=None) for one in flat] == [
+            replace(one, where=None) for one in reading.unwrap().accept
+        ]
+    assert [(one.finding, one.owner) for one in calm_again.unwrap().accept] == [("hang", "bo"), ("no_backoff", "ana")]
+    days = [(problem.where.file, problem.what) for problem in (*spike.problems, *calm_again.problems)]
+    assert [Path(file).name for file, what in days if "accepted until" in what] == ["ci.yaml"] * 3 + ["calm.yaml"]
 
 
 def test_nothing_to_run(library):

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 from scenario_text import SMALL
 
-from chaosllm.commands._roundup import roundup
+from chaosllm.commands._roundup import roundup, unseen
 from chaosllm.commands._selection import Selection
 from chaosllm.commands.run import command
 from chaosllm.errors import ChaosError, Exit
@@ -100,3 +100,15 @@ def test_roundup() -> None:
         ["NOT", "RUN", "c", "[b]the", "app", "died"],
         ["NOT", "BEGUN", "d"],
     ]
+
+
+def test_what_no_run_needed() -> None:
+    """A finding that is accepted for many runs is dispensable only when none of them has seen it."""
+    rows = [
+        [{"finding": "hang", "owner": "ana", "seen": 0}, {"finding": "no_backoff", "owner": "ana", "seen": 0}],
+        [{"finding": "hang", "owner": "ana", "seen": 2}, {"finding": "no_backoff", "owner": "ana", "seen": 0}],
+    ]
+    results = [SimpleNamespace(material=SimpleNamespace(summary={"accept": one})) for one in rows]
+    results.append(SimpleNamespace(material=None))
+    assert unseen(results) == "Accepted, and seen in none of these runs: no_backoff (ana)."  # type: ignore[arg-type]  # as above
+    assert not unseen(results[2:])  # type: ignore[arg-type]  # as above

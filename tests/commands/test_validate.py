@@ -87,6 +87,18 @@ def test_wrong_value_in_a_suite(folder):
     assert f"{path}:3:51: error: unknown key `rat`" in result.output
 
 
+def test_days_that_have_passed(folder):
+    """`validate` warns of an accepted finding whose day has passed, in a scenario and in a suite."""
+    known = "accept: [{finding: hang, owner: ana, reason: x, until: '2020-01-01'}]\n"
+    (folder / "good.yaml").write_text(SMALL + "target: {operation: {path: /chat}}\n" + known)
+    (folder / "ci.yaml").write_text("version: 1\nsuite: ci\nscenarios: [good.yaml]\n" + known)
+    for name, line in (("good", 14), ("ci", 4)):
+        result = run(validate_command, folder / f"{name}.yaml")
+        assert result.exit_code == 0
+        place = f"{name}.yaml:{line}:{known.index("'2020") + 1}"
+        assert f"{place}: warning: `hang` is accepted until 2020-01-01, which has passed" in result.output
+
+
 def test_warnings_leave_the_exit_code_alone(folder):
     """A scenario that only lacks a recovery phase ends with 0."""
     path = folder / "good.yaml"

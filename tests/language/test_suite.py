@@ -76,6 +76,21 @@ def test_mistakes(old, new, words):
         )
 
 
+def test_accept():
+    """A suite accepts findings for all its scenarios; one that does not exist is answered with the nearest."""
+    known = 'accept: [{finding: no_backoff, phase: storm, owner: ana, reason: APP-1, until: "2026-12-31"}]\n'
+    (one,) = read(SUITE + known).suite.accept
+    assert (one.finding, one.phase, one.owner, one.until, one.where.line) == (
+        "no_backoff",
+        "storm",
+        "ana",
+        "2026-12-31",
+        8,
+    )
+    (problem,) = read(SUITE + known.replace("no_backoff", "no_bakoff")).problems
+    assert problem.hint == "did you mean `no_backoff`?"
+
+
 def test_all_mistakes_at_once():
     """A wrong key hides neither a missing scenario nor one listed twice."""
     reading = read(SUITE.replace("summary", "sumary").replace("spike", "spke").replace(", name: calm-again", ""))
