@@ -17,6 +17,7 @@ from chaosllm import __version__
 VERBS: dict[str, str] = {
     "demo": "Show two sample apps under fire, one fragile and one hardened: no key, no network.",
     "run": "Run scenarios against an app and judge what it did.",
+    "new": "Write a first scenario of your own, from a few questions.",
     "validate": "Check scenarios and suites; every problem with line and column.",
     "explain": "Say what a scenario will do and what it can show, before it runs; or what a fault does.",
     "report": "Judge and render a run folder again.",
