@@ -81,7 +81,9 @@ def _in_phase(
             alone[fits] = [_chance(bound[rule.name], phase, float(due[n]), int(n)) for n in np.flatnonzero(fits)]
         chances = alone.copy()
         for earlier, spares in before:
-            if not _apart(earlier.match, rule.match):
+            if bound[rule.name].leader is bound[earlier.name] and not _apart(earlier.match, rule.match):
+                chances *= _left_by_leader(bound[rule.name], phase, due, 1 - spares)
+            elif not _apart(earlier.match, rule.match):
                 chances *= spares
         mean = None if unknown else float(chances.sum())
         low, high = (0, 0) if unknown else interval(chances)
@@ -90,6 +92,19 @@ def _in_phase(
         if any(ends_the_list(step) for _, script in played for step in script):
             before.append((rule, 1 - alone))
     return found
+
+
+def _left_by_leader(firing: Firing, phase: Phase, due: Floats, taken: Floats) -> Floats:
+    """The share of a follower's chance that its leader, which goes by the same draw and answers first, leaves it.
+
+    The leader takes a call when the draw is below its chance now (`taken`), the follower when it is below the
+    leader's chance of before: so what remains is what the leader's chance has fallen by since.
+    """
+    follows = firing.rule.when.correlated
+    if firing.leader is None or follows is None:
+        return 1 - taken
+    was = [_chance(firing.leader, phase, float(t) - follows.delay, n) for n, t in enumerate(due)]
+    return np.array([max(0.0, 1 - now / led) if led > 0 else 0.0 for now, led in zip(taken, was, strict=True)])
 
 
 def _chance(firing: Firing, phase: Phase, t: float, n: int) -> float:

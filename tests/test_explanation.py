@@ -49,6 +49,21 @@ RULES = [
     "{fault: latency, first_token: 1s, when: {share: 40%}}, {fault: error, when: {every: 4}}",
     "{fault: error, match: {stream: true}}, {fault: overload, match: {stream: false}, when: {share: 30%}}",
     "{fault: error, match: {operation: [135, 140, 150]}}",
+    "{fault: error, when: {after: 20, share: 50%}}",
+    "{fault: error, when: {after: 1, of: operation}}",
+    "{fault: error, when: {burst: {every: 10s, length: 3s}, share: 80%}}",
+    "{fault: error, when: {ramp: {from: 0%, to: 60%}}}",
+    "{fault: error, when: {ramp: {from: 80%, to: 20%}, window: {from: 5s, to: 25s}}}",
+    "{fault: error, when: {outage: {up: {exponential: {mean: 4s}}, down: 3s, degraded: {length: 2s, share: 30%}}}}",
+    "{fault: error, when: {trace: {times: [3s, 17s], length: 2s}}}",
+    "{fault: latency, first_token: 1s, name: slow, when: {share: 30%}}, {fault: error, when: {correlated: slow}}",
+    "{fault: error, name: out, when: {share: 30%}}, {fault: hang, when: {correlated: out}}",
+    "{fault: error, name: out, when: {burst: {every: 9s, length: 3s}}}, "
+    "{fault: hang, when: {correlated: {with: out, delay: 2s}}}",
+    "{fault: error, name: out, when: {ramp: {from: 90%, to: 0%}}}, "
+    "{fault: hang, when: {correlated: {with: out, delay: 10s}}}",
+    "{fault: latency, first_token: 1s, name: slow, when: {every: 3}}, "
+    "{fault: error, when: {correlated: {with: slow, share: 50%}}}",
 ]
 
 
