@@ -100,7 +100,7 @@ def test_its_rules_fire_as_their_words_say(file: Path) -> None:
         elif rule.fault.live:
             _check_live(rule, played)
         else:
-            _check_chance(scenario, rule, words[rule.name].get("when") or {}, played)
+            _check_chance(file.parent, rule, words[rule.name].get("when") or {}, played)
 
 
 def _met(rule: Rule, played: Played) -> Iterable[tuple[Asked, bool]]:
@@ -111,10 +111,10 @@ def _met(rule: Rule, played: Played) -> Iterable[tuple[Asked, bool]]:
                 yield asked, part.planned
 
 
-def _check_chance(scenario: Scenario, rule: Rule, when: dict[str, Any], played: Played) -> None:
+def _check_chance(folder: Path, rule: Rule, when: dict[str, Any], played: Played) -> None:
     expected = variance = planned = 0.0
     for asked, yes in _met(rule, played):
-        p = chance(when, asked)
+        p = chance(when, asked, folder)
         planned += yes
         if p is None:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from offline import Asked
@@ -9,8 +10,11 @@ from offline import Asked
 from chaosllm.units import parse_duration, parse_share
 
 
-def chance(when: dict[str, Any], asked: Asked) -> float | None:
-    """The chance that `when` gives a call; None where only its own state tells (chains, loads, leaders)."""
+def chance(when: dict[str, Any], asked: Asked, folder: Path) -> float | None:
+    """The chance that `when` gives a call; None where only its own state tells (chains, loads, leaders).
+
+    `folder` is the scenario's, for the traces that it names.
+    """
     if when.keys() & {"outage", "load", "correlated"}:
         return None
     t = asked.due - asked.phase.start
@@ -20,6 +24,8 @@ def chance(when: dict[str, Any], asked: Asked) -> float | None:
         every, length = (parse_duration(when["burst"][key]) for key in ("every", "length"))
         if t % every >= length:
             return 0.0
+    if "trace" in when:
+        return _traced(when["trace"], t, folder)
     if "every" in when and (asked.number + 1) % when["every"]:
         return 0.0
     if not _counted_in(when, asked):
@@ -29,6 +35,18 @@ def chance(when: dict[str, Any], asked: Asked) -> float | None:
         low, high = (parse_share(when["ramp"][key]) for key in ("from", "to"))
         begin, end = _begins(when), _ends(when, asked)
         found *= low + (high - low) * min(1.0, max(0.0, (t - begin) / (end - begin)))
+    return found
+
+
+def _traced(trace: dict[str, Any], t: float, folder: Path) -> float:
+    """The largest share of the recorded times that hold second `t`."""
+    found = 0.0
+    for line in (folder / trace["file"]).read_text(encoding="utf-8").splitlines():
+        words = line.split("#")[0].split()
+        if words:
+            start, length = (parse_duration(word) / trace.get("speed", 1) for word in words[:2])
+            if start <= t < start + length:
+                found = max(found, parse_share(words[2]) if len(words) > 2 else 1.0)
     return found
 
 
