@@ -27,6 +27,8 @@ SIX = (
 NO_PATH = ("agents/", "cost/inflated-usage")
 #: What the hardened app does not do, so that its verdict is FAIL and this its finding.
 LACKS = {"leaks/secrets-in-answers": "sensitive_data_leaked", "leaks/harmful-markup": "unsafe_markup_passed"}
+#: Of their length, where a third of it would end before each rule has had its time.
+SCALES = {"replays/": "0.55", "outage/flapping": "0.5", "rate-limits/tokens-per-minute": "0.5"}
 #: Reasons of a run that was too short, and of a machine that had too much to do; every other one is trouble.
 SHORT = re.compile(r"needs |too few|met a fault|interval holds the bound|lengthen|too close to tell|raise the")
 BUSY = re.compile(r"generator lag|saturated|operations started .* late")
@@ -83,7 +85,8 @@ def test_six_of_them(tmp_path: Path) -> None:
 def test_all_of_them(name: str, tmp_path: Path) -> None:
     """PASS or too short to tell; FAIL with the finding that is known; INCONCLUSIVE where the app has no such path."""
     faulty = any(phase.role is Role.FAULT for phase in reading(LIBRARY / f"{name}.yaml").unwrap().phases)
-    code, summary, err = shortened(name, tmp_path / "run", "0.3")
+    scale = next((scale for start, scale in SCALES.items() if name.startswith(start)), "0.3")
+    code, summary, err = shortened(name, tmp_path / "run", scale)
     rows = summary["injection"]
     if name.startswith(NO_PATH):
         assert code == 4, err

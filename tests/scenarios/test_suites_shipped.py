@@ -20,7 +20,7 @@ def test_a_suite_keeps_to_its_time(name: str, promised: float) -> None:
     assert reading.problems == []
     assert reading.suite is not None
     seconds = 0.0
-    for one in members(SUITES / f"{name}.yaml", reading.suite):
+    for one in members(SUITES / f"{name}.yaml", reading):
         assert one.entry is not None
         scenario = read_scenario(one.path, one.entry.sets, duration_scale=one.entry.duration_scale).unwrap()
         seconds += scenario.duration + BESIDE
