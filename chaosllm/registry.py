@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cache
 from importlib import import_module, metadata
 from pkgutil import iter_modules
@@ -102,6 +102,20 @@ def _names(thing: Any) -> tuple[str, ...]:
     raise AttributeError("it has neither name, code nor names")
 
 
+def _unfit(kind: str, thing: Any) -> str:
+    """Why a stranger's member would break whoever lists or describes it; "" when it would not."""
+    if not isinstance(getattr(thing, "summary", None), str):
+        return "it has no summary"
+    if kind != "faults":
+        return ""
+    if not (isinstance(thing, type) and is_dataclass(thing) and callable(getattr(thing, "script", None))):
+        return "a fault is a dataclass with script()"
+    from pydantic import TypeAdapter  # noqa: PLC0415  # late: the proxy's child does without, unless there is a plugin
+
+    TypeAdapter(thing).json_schema()
+    return ""
+
+
 def _plug(kind: str, found: dict[str, Any]) -> list[Plugin]:
     plugged = []
     for entry in sorted(metadata.entry_points(group=f"chaosllm.{kind}"), key=lambda entry: entry.name):
@@ -111,7 +125,9 @@ def _plug(kind: str, found: dict[str, Any]) -> list[Plugin]:
             thing = loaded.MEMBER if isinstance(loaded, ModuleType) else loaded
             names = _names(thing)
             taken = [name for name in names if name in found]
-            if taken:
+            if unfit := _unfit(kind, thing):
+                error = unfit
+            elif taken:
                 error = f"the name `{taken[0]}` is taken"  # because a scenario must mean the same everywhere
             else:
                 found.update(dict.fromkeys(names, thing))

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from chaosllm.commands._plugins import warn_of_plugins
 from chaosllm.commands._scenario import group_of, shipped, shipped_suites
 from chaosllm.commands._selection import Selection, read_all, selecting
 
@@ -48,6 +49,8 @@ def command(
             click.echo(f"{'':<{width}}  {row['file']}")
         if facts := _facts(row):
             click.echo(f"{'':<{width}}  {facts}")
+        if row.get("plugin"):
+            click.echo(f"{'':<{width}}  plugin of {row['plugin']}")
         if row.get("fields"):
             click.echo(f"{'':<{width}}  fields: {', '.join(row['fields'])}")
 
@@ -56,15 +59,16 @@ def _members(kind: str) -> list[dict[str, Any]]:
     from chaosllm.registry import members, plugins  # noqa: PLC0415  # late, so that --help stays quick
 
     rows = []
+    strangers = {plugin.name: plugin.package for plugin in plugins(kind) if not plugin.error}
     for name, thing in members(kind).items():
         row = {"name": name, "summary": thing.summary}
         if kind == "faults":
             row["fields"] = _fields(thing)
+        if name in strangers:
+            row["plugin"] = strangers[name]
         row.update({key: str(getattr(thing, key)) for key in ("severity", "unit") if hasattr(thing, key)})
         rows.append(row)
-    for plugin in plugins(kind):
-        if plugin.error:
-            click.echo(f"warning: the plugin {plugin.name} of {kind} does not load: {plugin.error}", err=True)
+    warn_of_plugins(kind)
     return rows
 
 

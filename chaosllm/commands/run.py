@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from chaosllm.commands._plugins import warn_of_plugins
 from chaosllm.commands._scenario import ScenarioFile
 from chaosllm.commands._selection import Selection, read_all, selecting
 from chaosllm.commands._workers import PROXY_WORKERS
@@ -150,6 +151,8 @@ def command(
         )
     if out is not None:
         _apart(orders)
+    if not quiet:
+        warn_of_plugins()
     results: list[Result] = []
     lacking = _lacking(words)
     for order in orders:

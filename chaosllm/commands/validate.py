@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chaosllm.commands._plugins import warn_of_plugins
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -41,6 +43,7 @@ def command(ctx: click.Context, paths: tuple[Path, ...], sets: tuple[str, ...], 
     from chaosllm.errors import Exit
 
     rows = []
+    warn_of_plugins()
     for path in _files(paths):
         row, said = _suite(path, sets) if kind_of_file(path) == "suite" else _scenario(path, sets)
         rows.append(row)

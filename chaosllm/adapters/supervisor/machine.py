@@ -7,21 +7,22 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from chaosllm import __version__
+from chaosllm import __version__, registry
 
 #: The frameworks whose version decides what a run can do.
 _FRAMEWORKS = ("mitmproxy", "locust", "numpy", "matplotlib", "openai", "anthropic")
 
 
 def versions() -> dict[str, str]:
-    """Versions of chaosllm, Python and the frameworks found, without importing them."""
+    """Versions of chaosllm, Python and the frameworks found, without importing them, and of the plugins loaded."""
     found = {"chaosllm": __version__, "python": platform.python_version()}
     for name in _FRAMEWORKS:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    loaded = (plugin for kind in registry.KINDS for plugin in registry.plugins(kind) if not plugin.error)
+    return found | {plugin.package: plugin.version for plugin in loaded if plugin.package}
 
 
 def machine() -> dict[str, Any]:
