@@ -83,6 +83,8 @@ def _in_phase(
         for earlier, spares in before:
             if bound[rule.name].leader is bound[earlier.name] and not _apart(earlier.match, rule.match):
                 chances *= _left_by_leader(bound[rule.name], phase, due, 1 - spares)
+            elif bound[earlier.name].leader is bound[rule.name] and not _apart(earlier.match, rule.match):
+                chances *= _left_by_follower(bound[earlier.name], spares, alone)
             elif not _apart(earlier.match, rule.match):
                 chances *= spares
         mean = None if unknown else float(chances.sum())
@@ -105,6 +107,14 @@ def _left_by_leader(firing: Firing, phase: Phase, due: Floats, taken: Floats) ->
         return 1 - taken
     was = [_chance(firing.leader, phase, float(t) - follows.delay, n) for n, t in enumerate(due)]
     return np.array([max(0.0, 1 - now / led) if led > 0 else 0.0 for now, led in zip(taken, was, strict=True)])
+
+
+def _left_by_follower(firing: Firing, spares: Floats, led: Floats) -> Floats:
+    """The share of a leader's chance that its follower, which answers first, leaves it."""
+    follows = firing.rule.when.correlated
+    if follows is None or follows.delay > 0:  # a delayed one goes by another chance
+        return spares
+    return 1 - np.divide(1 - spares, led, out=np.zeros(len(led)), where=led > 0)
 
 
 def _chance(firing: Firing, phase: Phase, t: float, n: int) -> float:

@@ -49,6 +49,8 @@ RULES = [
     "{fault: latency, first_token: 1s, when: {share: 40%}}, {fault: error, when: {every: 4}}",
     "{fault: error, match: {stream: true}}, {fault: overload, match: {stream: false}, when: {share: 30%}}",
     "{fault: error, match: {operation: [135, 140, 150]}}",
+    "{fault: error, when: {correlated: {with: slow, share: 50%}}}, "
+    "{fault: latency, first_token: 1s, name: slow, when: {share: 40%}}",
     "{fault: error, when: {after: 20, share: 50%}}",
     "{fault: error, when: {after: 1, of: operation}}",
     "{fault: error, when: {burst: {every: 10s, length: 3s}, share: 80%}}",

@@ -12,8 +12,11 @@ import time
 import httpx
 import pytest
 
+from chaosllm.reader import read
 from chaosllm.reference import reference
+from chaosllm.schedule import firings
 from chaosllm.stats import binomial_interval
+from chaosllm.trigger import Tick
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.alone]
 
@@ -22,18 +25,25 @@ HEAD = """version: 1
 name: exact
 seed: {seed}
 upstreams: [{{provider: openai, url: simulator}}]
+load: {{rate: 4/s, arrivals: constant}}
 phases:
   - {{name: storm, duration: 60s, rules: [{rules}]}}
 """
 
 
-class Proxy:
-    """`chaosllm proxy FILE --phase storm --json` as a child; `url` is the OpenAI base URL."""
+def text(*rules):
+    """The scenario with these rules."""
+    return HEAD.format(rules=", ".join(rules), seed=SEED)
 
-    def __init__(self, folder, *rules):
+
+class Proxy:
+    """`chaosllm proxy FILE --json` as a child, which holds its phase or follows the clock; `url` is OpenAI's."""
+
+    def __init__(self, folder, *rules, held=True):
         file = folder / "exact.yaml"
-        file.write_text(HEAD.format(rules=", ".join(rules), seed=SEED))
-        command = [sys.executable, "-m", "chaosllm", "proxy", str(file), "--phase", "storm", "--json"]
+        file.write_text(text(*rules))
+        phase = ["--phase", "storm"] if held else []
+        command = [sys.executable, "-m", "chaosllm", "proxy", str(file), *phase, "--json"]
         self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy())
         line = self.child.stdout.readline()
         assert line, self.child.stderr.read().decode()
@@ -49,8 +59,8 @@ class Proxy:
         self.child.stderr.close()
 
 
-async def ask_all(url, operations, in_flight, model="gpt-4o-mini"):
-    """(status, seconds) of one call for each operation, with at most `in_flight` at once."""
+async def ask_all(url, operations, in_flight, models):
+    """(status, seconds) of one call for each operation, with at most `in_flight` at once; models take turns."""
     gate = asyncio.Semaphore(in_flight)
     limits = httpx.Limits(max_connections=in_flight, max_keepalive_connections=in_flight)
 
@@ -60,7 +70,11 @@ async def ask_all(url, operations, in_flight, model="gpt-4o-mini"):
             begin = time.perf_counter()
             answer = await client.post(
                 f"{url}/chat/completions",
-                json={"model": model, "messages": [{"role": "user", "content": prompt}], "max_tokens": 5},
+                json={
+                    "model": models[operation % len(models)],
+                    "messages": [{"role": "user", "content": prompt}],
+                    "max_tokens": 5,
+                },
             )
             return answer.status_code, time.perf_counter() - begin
 
@@ -68,18 +82,57 @@ async def ask_all(url, operations, in_flight, model="gpt-4o-mini"):
         return await asyncio.gather(*(one(client, operation) for operation in operations))
 
 
-def test_the_same_operations_break_at_1_10_and_50_in_flight_and_the_share_is_the_one_asked(tmp_path):
-    """Chance hangs on the operation alone: the same seed breaks the same set at any concurrency."""
-    operations = list(range(120))
-    broken = []
-    for in_flight in (1, 10, 50):
-        with Proxy(tmp_path, "{fault: rate_limit, when: {share: 40%}}") as proxy:
-            answers = asyncio.run(ask_all(proxy.url, operations, in_flight))
-        assert {status for status, _ in answers} == {200, 429}
-        broken.append({op for op, (status, _) in zip(operations, answers, strict=True) if status == 429})
-    assert broken[0] == broken[1] == broken[2]
-    low, high = binomial_interval(len(operations), 0.4, 0.999)
-    assert low <= len(broken[0]) <= high
+#: The model on whose calls each trigger is tried, and what it says.
+WHEN = {
+    "share": "{share: 40%}",
+    "after": "{after: 50, first: 100, of: phase}",
+    "burst": "{burst: {every: 10s, length: 4s}}",
+    "ramp": "{ramp: {from: 0%, to: 100%}}",
+    "outage": "{outage: {up: {exponential: {mean: 8s}}, down: {lognormal: {median: 4s, p95: 9s}}, "
+    "degraded: {length: 3s, share: 50%}}}",
+    "trace": "{trace: {file: incident.txt, speed: 10}}",
+    "correlated": "{correlated: {with: outage, share: 80%, delay: 1s}}",
+    "load": "{load: {capacity: 5/min, over: 2m}}",
+}
+
+
+def test_the_same_operations_break_at_1_10_and_100_in_flight_and_they_are_those_of_the_definition(tmp_path):
+    """Chance and clock hang on the operation alone: at any concurrency each trigger breaks the set that it says.
+
+    `load` goes by the order of calls, which is that of the operations where one is asked at a time.
+    """
+    (tmp_path / "incident.txt").write_text("1m 1m40s\n4m 2m30s 50%  # half of the calls\n", encoding="utf-8")
+    names = list(WHEN)
+    rules = [
+        f"{{fault: error, status: 503, name: {name}, match: {{model: {name}}}, when: {WHEN[name]}}}" for name in names
+    ]
+    operations = range(60 * 4)  # of which each model has a call every two seconds
+    told = {name: should_break(tmp_path, rules, name, operations[at :: len(names)]) for at, name in enumerate(names)}
+    for in_flight in (1, 10, 100):
+        with Proxy(tmp_path, *rules, held=False) as proxy:
+            answers = asyncio.run(ask_all(proxy.url, operations, in_flight, names))
+        assert {status for status, _ in answers} == {200, 503}
+        for at, name in enumerate(names):
+            broken = {n for n in operations[at :: len(names)] if answers[n][0] == 503}
+            if name != "load" or in_flight == 1:
+                assert broken == told[name], name
+            assert 3 < len(broken) < 28, name
+    low, high = binomial_interval(30, 0.4, 0.999)
+    assert low <= len(told["share"]) <= high
+
+
+def should_break(folder, rules, name, operations):
+    """The operations whose only call a rule should break, by the definition of its trigger."""
+    scenario = read(text(*rules), load=lambda file: (folder / file).read_text()).unwrap()
+    (storm,) = scenario.phases
+    firing = firings(SEED, storm)[name]
+    due = scenario.load.due_times(SEED, scenario.duration)
+    found = set()
+    for number, n in enumerate(operations):
+        tick = Tick(due[n], n, 0, 0, 0.0, storm.duration, rate=(number + 1) / 120)
+        if firing.when.fires(firing.at(tick, f"op:{n}:0", lambda _: 0.0)):
+            found.add(n)
+    return found
 
 
 def test_an_injected_delay_is_never_early_and_within_20_ms_at_p95(tmp_path):
@@ -93,7 +146,7 @@ def test_an_injected_delay_is_never_early_and_within_20_ms_at_p95(tmp_path):
 
         async def both(operations):
             return await asyncio.gather(
-                ask_all(proxy.url, operations, 5, model="slow"), ask_all(proxy.url, operations, 5, model="quick")
+                ask_all(proxy.url, operations, 5, ["slow"]), ask_all(proxy.url, operations, 5, ["quick"])
             )
 
         asyncio.run(both(range(5)))  # opens the connections and warms the interpreter
