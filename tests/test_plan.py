@@ -19,7 +19,7 @@ from chaosllm.providers import Usage
 from chaosllm.reference import reference, traceparent
 from chaosllm.scenario import Limits, Load, Match, Phase, Range, Role, Rule, Scenario, Upstream
 from chaosllm.script import Place, Reply, Wait
-from chaosllm.trigger import Trigger
+from chaosllm.trigger import Burst, Capacity, Ramp, Trigger
 
 SEED = 7
 
@@ -328,6 +328,34 @@ def test_reset_at_accept_strikes_connections_not_calls():
     assert 60 < fired < 140
     assert plan.accept("openai", t=5.0) is None
     assert call(plan, 150, t=15.0).applied == ()
+
+
+def test_clocks_go_by_the_due_time_and_of_a_held_phase_by_the_clock():
+    """A late call of a burst is still in it; while a phase is held, second 35 of a ramp of 10 s is its end."""
+    burst = plan_of((Error(status=500), Trigger(burst=Burst(4, 1))))
+    assert [call(burst, n, t=19.0).script != () for n in (105, 115, 140, 149, 150)] == [True, False, True, True, False]
+    assert [call(burst, t=t, prompt=str(t)).script != () for t in (14.5, 15.5)] == [True, False]  # operation unknown
+    held = plan_of((Error(status=500), Trigger(ramp=Ramp(0, 1))), hold="storm")
+    assert all(call(held, n, t=35.0).script != () for n in range(20))
+
+
+def test_counts_go_by_operations_and_where_none_is_known_by_calls():
+    """`after: 2` spares the phase's first two operations, or its first two calls."""
+    when = (Error(status=500), Trigger(after=2))
+    assert [call(plan_of(when), n, t=15.0).script != () for n in (100, 101, 102, 150)] == [False, False, True, True]
+    plan = plan_of(when)
+    assert [call(plan, t=15.0, prompt=f"{n}").script != () for n in range(4)] == [False, False, True, True]
+
+
+def test_load_counts_the_calls_that_meet_its_rule():
+    """What never matched does not fill the provider; what did is struck more, the more of it there is."""
+    rule = (Error(status=500), Trigger(load=Capacity(10.0, 1.0)), Match(model=("big",)))
+    calm, busy = plan_of(rule), plan_of(rule)
+    assert not any(call(calm, n, t=15.0, model="small").script for n in range(100, 200))
+    assert not any(call(calm, n, t=15.0, model="big").script for n in range(100, 110))
+    fired = [bool(call(busy, n, t=15.0, model="big").script) for n in range(100, 200)]
+    assert sum(fired[:10]) == 0
+    assert 35 < sum(fired[50:]) < 49  # of which 10 / 51 to 10 / 100 get through
 
 
 def test_correlate_none_reads_no_reference():

@@ -6,10 +6,11 @@ import pytest
 import run_factory as made
 from run_factory import Operation, Try, refused
 
+from chaosllm.distribution import Fixed
 from chaosllm.faults.rate_limit import Buckets, RateLimit
 from chaosllm.record import Did, Ended, Origin, Outcome
 from chaosllm.scenario import Rule
-from chaosllm.trigger import Trigger, Window
+from chaosllm.trigger import Burst, Capacity, Correlated, Outage, Ramp, Trace, Trigger, Window
 from chaosllm.validity import check
 from chaosllm.validity._injection import pure_share
 
@@ -127,13 +128,23 @@ def test_the_realised_share_lies_within_chance(real, ok):
 
 
 def test_only_pure_shares_are_held_against_chance():
-    """Counts, windows and live buckets choose by other laws."""
+    """Counts, clocks, other rules and live buckets choose by other laws."""
     rule = made.share_rule(0.4)
     assert pure_share(rule) == 0.4
     assert pure_share(Rule("r", RateLimit())) is None
     assert pure_share(replace(rule, when=Trigger(share=0.4, first=1))) is None
     assert pure_share(replace(rule, when=Trigger(share=0.4, every=2))) is None
     assert pure_share(replace(rule, when=Trigger(share=0.4, window=Window(0, 1)))) is None
+    for when in (
+        Trigger(share=0.4, after=1),
+        Trigger(share=0.4, burst=Burst(2, 1)),
+        Trigger(ramp=Ramp(0.4, 0.5)),
+        Trigger(share=0.4, outage=Outage(Fixed(1), Fixed(1))),
+        Trigger(share=0.4, trace=Trace("times-that-a-report-does-not-read.txt")),
+        Trigger(share=0.4, load=Capacity(1)),
+        Trigger(correlated=Correlated("storm.0", 0.4)),
+    ):
+        assert pure_share(replace(rule, when=when)) is None
     assert pure_share(replace(rule, fault=RateLimit(buckets=Buckets(rpm=60)))) is None
 
 

@@ -111,11 +111,8 @@ def shares(run: Run, rows: list[Injection]) -> Iterable[Check]:
 
 
 def pure_share(rule: Rule) -> float | None:
-    """The share of eligible calls that chance alone chooses; None where a count, a window or live limits do too."""
-    when = rule.when
-    if rule.fault.live or when.every is not None or when.first is not None or when.window is not None:
-        return None
-    return when.expected_share
+    """The share of eligible calls that chance alone chooses; None where anything else has a say."""
+    return None if rule.fault.live else rule.when.expected_share
 
 
 def hits(run: Run) -> Iterable[Check]:

@@ -2,13 +2,14 @@
 
 import pytest
 
+from chaosllm.distribution import Fixed
 from chaosllm.faults.connection import ConnectionFault
 from chaosllm.faults.reset import ResetFault
 from chaosllm.plan import Plan
 from chaosllm.registry import members
 from chaosllm.scenario import Match, Phase, Role, Rule, Scenario, Target, Upstream
 from chaosllm.script import Door, Place, Reset, Unreachable
-from chaosllm.trigger import Trigger, Window
+from chaosllm.trigger import Burst, Correlated, Outage, Stretch, Trace, Trigger, Window
 
 UPSTREAMS = (Upstream("openai", "simulator"), Upstream("anthropic", "simulator"))
 REFUSED, RESET = ConnectionFault(kind="refused"), ResetFault(at=Place.ACCEPT)
@@ -81,6 +82,31 @@ def test_windows_and_seconds_count_from_the_phase(hold):
     assert plan.second(start + 20.5) == 20
     assert fired(plan.accept("openai", t=start + 25.0, door=Door.PORT, number=25))
     assert not fired(plan.accept("openai", t=start + 35.0, door=Door.PORT, number=35))
+
+
+@pytest.mark.parametrize("hold", [None, "storm"])
+@pytest.mark.parametrize(
+    ("when", "on"),
+    [
+        (Trigger(burst=Burst(20.0, 2.5)), [(0.0, 2.5), (20.0, 22.5)]),
+        (Trigger(outage=Outage(Fixed(8.0), Fixed(4.0)), share=0.5), [(8.0, 12.0), (20.0, 24.0)]),
+        (Trigger(trace=Trace(None, (Stretch(3.0, 5.0),))), [(3.0, 5.0)]),
+        (Trigger(correlated=Correlated("storm.1", delay=1.0)), [(7.0, 10.0)]),
+    ],
+    ids=["burst", "outage", "trace", "correlated"],
+)
+def test_ports_close_and_open_with_every_clock(hold, when, on):
+    """A rule is said to be on while its clock is, that of its leader included; not in a burst's pause."""
+    plan = plan_of(
+        (REFUSED, when, Match()), (RESET, Trigger(window=Window(6.0, 9.0)), Match(provider=("none",))), hold=hold
+    )
+    start = 0.0 if hold else 10.0
+    for tenth in range(250):
+        t = tenth / 10 + 0.05
+        said = plan.connecting("openai", t=start + t)
+        assert said == (("storm.0",) if any(begin <= t < end for begin, end in on) else ()), t
+        if not said:
+            assert not fired(plan.accept("openai", t=start + t, door=Door.PORT, number=int(t)))
 
 
 def test_nothing_is_struck_before_the_start_outside_the_phase_or_when_clean():
