@@ -15,7 +15,6 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from chaosllm.arrivals import due_times
 from chaosllm.call import Call, Request
 from chaosllm.faults import Context, Selective
 from chaosllm.language.rules import struck_words
@@ -54,7 +53,7 @@ class Expectation:
 
 def expect(scenario: Scenario, providers: Mapping[str, Provider]) -> dict[str, Expectation]:
     """The expectation of each rule, by its name."""
-    due = np.asarray(due_times(scenario.load.rate, scenario.load.arrivals, scenario.seed, scenario.duration))
+    due = np.asarray(scenario.load.due_times(scenario.seed, scenario.duration))
     mix = Mix(scenario.target, scenario.seed)
     found: dict[str, Expectation] = {}
     for phase in scenario.phases:

@@ -5,7 +5,7 @@
 Laws:
 1. Each step works on plain data with places, so what is found wrong later still stands where it was written.
 2. What was put together is written out again flat: `as_run` needs no other file for its keys, no setting,
-   and reads as the same scenario (docs/decisions/0015).
+   and reads as the same scenario.
 """
 
 from __future__ import annotations
