@@ -158,6 +158,10 @@ class ClosedLoop:
                 break
         self._environment.stop_timeout, patience = 0.5, self._environment.stop_timeout
         self._sampler.over = True
+        # A call at the proxy ends the rehearsal while its answer is still on the way, and one that is cut off here
+        # would be told as the app's silence.
+        while self._sampler.in_flight and monotonic() - began <= self._scenario.target.timeout + _REHEARSAL:
+            gevent.sleep(0.02)
         runner.stop()
         self._sampler.over = False
         self._environment.stop_timeout = patience
