@@ -17,6 +17,7 @@ from words import chance
 
 from chaosllm.adapters.scenario_file import read_scenario
 from chaosllm.arrivals import due_times
+from chaosllm.explanation import explain
 from chaosllm.faults import Connecting
 from chaosllm.power import needed
 from chaosllm.reader import Reading
@@ -100,7 +101,7 @@ def test_its_rules_fire_as_their_words_say(file: Path) -> None:
         elif rule.fault.live:
             _check_live(rule, played)
         else:
-            _check_chance(file.parent, rule, words[rule.name].get("when") or {}, played)
+            _check_chance(file.parent, rule, words, played)
 
 
 def _met(rule: Rule, played: Played) -> Iterable[tuple[Asked, bool]]:
@@ -111,10 +112,11 @@ def _met(rule: Rule, played: Played) -> Iterable[tuple[Asked, bool]]:
                 yield asked, part.planned
 
 
-def _check_chance(folder: Path, rule: Rule, when: dict[str, Any], played: Played) -> None:
+def _check_chance(folder: Path, rule: Rule, words: dict[str, dict[str, Any]], played: Played) -> None:
+    when = words[rule.name].get("when") or {}
     expected = variance = planned = 0.0
     for asked, yes in _met(rule, played):
-        p = chance(when, asked, folder)
+        p = chance(when, asked, folder, words)
         planned += yes
         if p is None:
             continue
@@ -154,6 +156,23 @@ def _check_ports(rule: Rule, played: Played) -> None:
 
 def _fires(part: Any, rule: Rule) -> bool:
     return part.rule == rule.name and part.fired
+
+
+@OF_FAULTS
+def test_it_is_explained(file: Path) -> None:
+    """Words and a number for each rule, a finding that it can show, and no objective that lacks operations."""
+    scenario = reading(file).unwrap()
+    told = explain(scenario)
+    rules = {rule.name: rule for phase in told.phases for rule in phase.rules}
+    assert rules.keys() == {rule.name for rule in scenario.rules}
+    for rule in rules.values():
+        assert rule.what
+        assert rule.when
+        assert rule.which
+        assert rule.note if rule.expected is None else rule.expected > 0
+    assert [one.shortage for one in told.objectives if one.shortage] == []
+    named = {objective.metric for objective in scenario.objectives} & members("findings").keys()
+    assert named <= {finding.code for finding in told.findings}
 
 
 @OF_FAULTS

@@ -10,12 +10,17 @@ from offline import Asked
 from chaosllm.units import parse_duration, parse_share
 
 
-def chance(when: dict[str, Any], asked: Asked, folder: Path) -> float | None:
-    """The chance that `when` gives a call; None where only its own state tells (chains, loads, leaders).
+def chance(when: dict[str, Any], asked: Asked, folder: Path, rules: dict[str, dict[str, Any]]) -> float | None:
+    """The chance that `when` gives a call; None where only its own state tells (chains drawn by the seed, loads).
 
-    `folder` is the scenario's, for the traces that it names.
+    `folder` is the scenario's, for the traces that it names; `rules` are its rules, for those that are followed.
     """
-    if when.keys() & {"outage", "load", "correlated"}:
+    if "correlated" in when:
+        follows = when["correlated"]
+        leader = rules[follows["with"]].get("when") or {}
+        found = chance(leader, asked, folder, rules)
+        return found if found is None else found * parse_share(follows.get("share", "100%"))
+    if when.keys() & {"outage", "load"}:
         return None
     t = asked.due - asked.phase.start
     if "window" in when and not _begins(when) <= t < _ends(when, asked):
