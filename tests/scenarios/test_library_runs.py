@@ -31,7 +31,7 @@ LACKS = {"leaks/secrets-in-answers": "sensitive_data_leaked", "leaks/harmful-mar
 SCALES = {"replays/": "0.55", "outage/flapping": "0.5", "rate-limits/tokens-per-minute": "0.5"}
 #: Reasons of a run that was too short, and of a machine that had too much to do; every other one is trouble.
 SHORT = re.compile(r"needs |too few|met a fault|interval holds the bound|lengthen|too close to tell|raise the")
-BUSY = re.compile(r"generator lag|saturated|operations started .* late")
+BUSY = re.compile(r"late \(p99|generator lag|proxy lag|saturated")
 
 
 def name_of(file: Path) -> str:
@@ -50,8 +50,6 @@ def trouble(name: str, code: int, summary: dict[str, Any]) -> list[str]:
     """What is wrong with the end of a shortened run; empty when nothing is."""
     found = [f"exit {code}"] if code not in (0, 4) else []
     found += [f"lost injections: {row}" for row in summary.get("injection", []) if _lost(row)]
-    critical = [one for one in summary.get("findings", []) if one["severity"] == "critical"]
-    found += [f"{one['code']} in {one['phase']}" for one in critical]
     if code == 4:
         found += [reason for reason in summary["reasons"] if not SHORT.search(reason) and not BUSY.search(reason)]
     return [f"{name}: {one}" for one in found]
