@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
+from end_to_end.running import Started
+from soak import count
 from test_library import LIBRARY
+from test_library_runs import BUSY
 
 from chaosllm.adapters.scenario_file import read_scenario
 from chaosllm.adapters.suite_file import members, suite
@@ -31,3 +37,28 @@ def test_a_suite_keeps_to_its_time(name: str, promised: float) -> None:
 def test_every_suite_has_its_test() -> None:
     """No suite is shipped whose length nobody looks at."""
     assert sorted(file.stem for file in SUITES.glob("*.yaml")) == ["ci", "gameday", "smoke"]
+
+
+@pytest.mark.end_to_end
+@pytest.mark.soak
+@pytest.mark.timeout(1500)
+@pytest.mark.skipif(count(0, 1) == 0, reason="make soak alone runs ten minutes for each app")
+@pytest.mark.parametrize("app", ["hardened", "fragile"])
+def test_ci_tells_the_sample_apps_apart(app: str, tmp_path: Path) -> None:
+    """The hardened app passes all of it, where the machine keeps up; the fragile one fails, by findings of its own."""
+    started = Started(
+        ("run", str(SUITES / "ci.yaml"), "--app", app, "--json", "--out", str(tmp_path / "out")), tmp_path
+    )
+    code, out, err = started.end(1400)
+    assert started.left() == []
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert len(rows) == 12, err[-2000:]
+    verdicts = [row["verdict"] for row in rows]
+    if app == "fragile":
+        assert code == 1
+        assert verdicts.count("fail") >= 10
+        return
+    open_ones = [row for row in rows if row["verdict"] != "pass"]
+    assert "fail" not in verdicts, [(row["scenario"], row["reasons"]) for row in open_ones]
+    for row in open_ones:
+        assert any(BUSY.search(reason) for reason in row["reasons"]), (row["scenario"], row["reasons"])
