@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 from scenario_text import SMALL
 
+from chaosllm.adapters.supervisor.order import Result as OrderResult
 from chaosllm.commands._roundup import roundup, unseen
 from chaosllm.commands._selection import Selection
 from chaosllm.commands.run import command
@@ -112,3 +113,48 @@ def test_what_no_run_needed() -> None:
     results.append(SimpleNamespace(material=None))
     assert unseen(results) == "Accepted, and seen in none of these runs: no_backoff (ana)."  # type: ignore[arg-type]  # as above
     assert not unseen(results[2:])  # type: ignore[arg-type]  # as above
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> dict[str, Exit]:
+    """Name -> how its run ends; runs are not begun."""
+    codes: dict[str, Exit] = {}
+    monkeypatch.setattr(
+        "chaosllm.commands.run._run", lambda order, quiet: OrderResult(codes[order.scenario.name], order.out)
+    )
+    return codes
+
+
+def test_a_suite_is_run(folder: Path, ended: dict[str, Exit]) -> None:
+    """Each scenario runs as the suite has it, in its order, into OUT/NAME, and the table follows."""
+    (folder / "suite.yaml").write_text(
+        "version: 1\nsuite: s\nscenarios:\n  - two.yaml\n"
+        "  - {scenario: one.yaml, set: {seed: 9}, duration_scale: 0.5}\n"
+        "  - {scenario: one.yaml, name: third}\n"
+    )
+    ended.update(two=Exit.INCONCLUSIVE, one=Exit.FAIL, third=Exit.PASS)
+    done, _ = run(folder / "suite.yaml", "--out", folder / "out", "--json", "--app", "hardened")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["folder"] for row in rows] == [str(folder / "out" / name) for name in ("two", "one", "third")]
+    assert [row["exit"] for row in rows] == [Exit.INCONCLUSIVE, Exit.FAIL, Exit.PASS]
+    assert [line.split()[:2] for line in done.stderr.splitlines()[-3:]] == [
+        ["INCONCLUSIVE", "two"],
+        ["FAIL", "one"],
+        ["PASS", "third"],
+    ]
+
+
+def test_ctrl_c_ends_a_suite(folder: Path, ended: dict[str, Exit]) -> None:
+    """After Ctrl-C no further scenario begins, and the table says which those are."""
+    ended.update(one=Exit.INTERRUPTED, two=Exit.PASS)
+    done, _ = run(folder, "--json", "--app", "hardened")
+    assert len(done.stdout.splitlines()) == 1
+    assert [line.split() for line in done.stderr.splitlines()[-2:]] == [["INTERRUPTED", "one"], ["NOT", "BEGUN", "two"]]
+
+
+def test_one_scenario_needs_no_table(folder: Path, ended: dict[str, Exit]) -> None:
+    """A single file goes into the folder that was asked for, and ends as ever."""
+    ended.update(two=Exit.PASS)
+    done, _ = run(folder / "two.yaml", "--out", folder / "out", "--json", "--app", "hardened")
+    assert json.loads(done.stdout)["folder"] == str(folder / "out")
+    assert "verdict" not in done.stderr

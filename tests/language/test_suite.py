@@ -1,6 +1,7 @@
 """Suites: what a file of theirs says, and every mistake in one with its place."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import chaosllm
 from chaosllm.language.json_schema import build_suite, text
 from chaosllm.language.suite import kind_of, read_suite
 
+ROOT = Path(chaosllm.__file__).parents[1]
 SUITE = """\
 version: 1
 suite: smoke
@@ -134,3 +136,13 @@ def test_schema_of_suites():
     validator = Draft202012Validator(json.loads(shipped.read_text()))
     assert validator.is_valid(yaml.safe_load(SUITE))
     assert not validator.is_valid(yaml.safe_load(SUITE.replace("set:", "sets:")))
+
+
+def test_the_page_shows_a_sound_suite():
+    """The example of docs/suites.md is sound beside our own suites, and its scenarios are there."""
+    page = (ROOT / "docs" / "suites.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    folder = ROOT / "scenarios" / "suites"
+    reading = read_suite(text, "page", lambda path: None if (folder / path).is_file() else [])
+    assert reading.problems == []
+    assert len(reading.suite.entries) == 3
