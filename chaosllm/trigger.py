@@ -20,8 +20,8 @@ from typing import Any, Literal
 from chaosllm.distribution import Distribution, Empirical, read_empirical
 from chaosllm.units import parse_duration, parse_share
 
-#: Lines of a trace; more than any incident has, and few enough to be read in a second.
-LINES_AT_MOST = 100_000
+#: Lines of a trace; more than any incident has, and few enough to be read in a tenth of a second.
+LINES_AT_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,9 @@ def read_trace(file: str, text: str, length: float = 1.0, speed: float = 1.0) ->
             continue
         try:
             if len(entry) > 3 or len(found) == LINES_AT_MOST:
-                raise ValueError(f"expected TIME [LENGTH [SHARE]], such as 1m30s 5s 40%, at most {LINES_AT_MOST} lines")
+                raise ValueError(
+                    f"expected TIME [LENGTH [SHARE]], such as 1m30s 5s 40%, at most {LINES_AT_MOST:,} lines"
+                )
             start = parse_duration(entry[0])
             lasts = parse_duration(entry[1]) if len(entry) > 1 else length
             share = parse_share(entry[2]) if len(entry) > 2 else 1.0

@@ -72,7 +72,7 @@ MISTAKES = [
     (STORM, "when: {outage: {up: @{exponentail: {mean: 3s}}, down: 2s}}", "exponential"),
     (STORM, "when: {outage: {up: @{weibull: {scale: 3s}}, down: 2s}}", "{scale, shape}"),
     (STORM, "when: {outage: @{up: 61s, down: 2s}}", "can never go down"),
-    (STORM, "when: {outage: @{up: 1ms, down: 1ms}}", "50,000 spells"),
+    (STORM, "when: {outage: {up: 1s, down: @1ms}}", "at least 10ms"),
     (STORM, "when: {window: {from: 1s, to: 2s}, outage: @{up: 90s, down: 1s}}", "can never go down"),
     (STORM, "when: @{window: {from: 1s, to: 2s}, outage: {up: 9s, down: 1s}}", "none in common"),
     (STORM, "when: {trace: @{speed: 2}}", "expected one of them"),

@@ -10,13 +10,15 @@ from chaosllm.distribution import Empirical, Fixed
 from chaosllm.errors import Level
 from chaosllm.language.yaml_nodes import Document, Path, Problems
 from chaosllm.scenario import Load, Match, Phase, Rule
-from chaosllm.schedule import Firing, firings
+from chaosllm.schedule import SHORTEST, Firing, firings
 from chaosllm.spelling import cut, suggest
 from chaosllm.trigger import Outage
 from chaosllm.units import format_duration
 
-#: Spells of one outage in a phase; more is a typing mistake, and each must be drawn.
-_SPELLS_AT_MOST = 50_000
+#: Spells up to which one is looked for that meets the rule's other times; among more there nearly always is one.
+_SPELLS_LOOKED_AT = 200
+#: Rules of which each follows the one before; nobody can think through more.
+_HOPS_AT_MOST = 10
 #: Arrivals at random differ from their mean by more than so many deviations once in 30 000 phases.
 _DEVIATIONS = 4.0
 #: Faults that answer or break a call, so that no later rule meets it.
@@ -26,7 +28,8 @@ _ENDING = ("rate_limit", "quota", "overload", "error", "hang", "reset")
 def check_timing(document: Document, problems: Problems, phases: list[Phase], load: Load | None, seed: int) -> None:
     """Note what is wrong with the triggers of all rules; `load`: by which operations can be counted beforehand."""
     for at, phase in enumerate(phases):
-        if not all(_follows(document, problems, at, phase, rule) for rule in phase.rules):
+        rules = {rule.name: rule for rule in phase.rules}
+        if not all(_follows(document, problems, ("phases", at), number, rules) for number in range(len(rules))):
             continue
         bound = firings(seed, phase)
         for number, rule in enumerate(phase.rules):
@@ -37,30 +40,33 @@ def check_timing(document: Document, problems: Problems, phases: list[Phase], lo
             checks.followed(phase)
 
 
-def _follows(document: Document, problems: Problems, at: int, phase: Phase, rule: Rule) -> bool:
-    """Whether the rules that a rule follows are there, have a trigger, and do not lead back to it."""
-    rules = {one.name: one for one in phase.rules}
-    where = document.where(("phases", at, "rules", phase.rules.index(rule), "when", "correlated"))
-    seen = [rule.name]
+def _follows(document: Document, problems: Problems, phase: Path, number: int, rules: dict[str, Rule]) -> bool:
+    """Whether the rules that one follows are there, have a trigger, and do not lead back to it."""
+    seen = [list(rules)[number]]
     while (follows := rules[seen[-1]].when.correlated) is not None:
         leader = rules.get(follows.leader)
-        if len(seen) == 1 and leader is None:
-            hint = suggest(follows.leader, [name for name in rules if name != rule.name])
-            problems.add(where, f"there is no rule `{cut(follows.leader)}` in phase `{phase.name}`", hint)
-        elif follows.leader in seen:
-            if follows.leader == rule.name:  # else that is told where the circle begins
-                what = (
-                    "a rule that follows itself" if len(seen) == 1 else f"a circle: {' -> '.join([*seen, rule.name])}"
-                )
-                problems.add(where, f"found {what}", "one of them needs a trigger of its own")
-        elif leader is not None and leader.fault.live:
-            hint = "follow a rule with a trigger"
-            problems.add(where, f"`{leader.name}` has live limits, which decide for themselves when they fire", hint)
-        elif leader is not None:
+        if leader is not None and leader.name not in seen and not leader.fault.live and len(seen) <= _HOPS_AT_MOST:
             seen.append(leader.name)
             continue
+        if found := _astray(seen, follows.leader, leader, rules):
+            problems.add(document.where((*phase, "rules", number, "when", "correlated")), *found)
         return False
     return True
+
+
+def _astray(seen: list[str], name: str, leader: Rule | None, rules: dict[str, Rule]) -> tuple[str, str] | None:
+    """(what, hint) of a rule that cannot be followed; None where that is told of another rule."""
+    if name == seen[0]:
+        what = "a rule that follows itself" if len(seen) == 1 else f"a circle: {' -> '.join([*seen, name])}"
+        return f"found {what}", "one of them needs a trigger of its own"
+    if leader is not None and len(seen) > _HOPS_AT_MOST:
+        return f"found over {_HOPS_AT_MOST} rules that follow one another", "let them follow the first one"
+    if len(seen) > 1 or name in seen:
+        return None
+    if leader is None:
+        hint = suggest(name, [other for other in rules if other != seen[0]])
+        return f"there is no rule `{cut(name)}` in this phase", hint
+    return f"`{name}` has live limits, which decide for themselves when they fire", "follow a rule with a trigger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +102,20 @@ class _Timing:
         if when.correlated is not None and when.correlated.delay >= lasts:
             what = f"a delay of {format_duration(when.correlated.delay)} ends {after}: the rule can never fire"
             return self.add("correlated", what, "shorten it, or make the phase longer")
-        if not _unread(self.firing) and self.firing.on(0.0, lasts) is None:
+        if self.looked_at() and self.firing.on(0.0, lasts) is None:
             drawn = _drawn(self.firing)
             what = "its times have none in common" + (" with this seed" if drawn else "") + ": the rule can never fire"
             return self.add("", what, "leave one of them out", Level.WARNING if drawn else Level.ERROR)
         return True
 
+    def looked_at(self) -> bool:
+        """Whether its times are known, and few enough to be looked through."""
+        return not _unread(self.firing) and _spells(self.firing, self.phase.duration) <= _SPELLS_LOOKED_AT
+
     def outage(self, outage: Outage, lasts: float) -> bool:
         if _unread(self.firing):
             return True
         chain = self.firing.chain
-        if lasts > _SPELLS_AT_MOST * (outage.up.sample(0.5) + outage.down.sample(0.5)) / 2:
-            what = f"the phase of {format_duration(lasts)} holds over {_SPELLS_AT_MOST:,} spells of this outage"
-            return self.add("outage", what, "make `up` and `down` longer")
         down = chain.first_down() if chain is not None else 0.0
         if down < lasts:
             return True
@@ -130,7 +137,7 @@ class _Timing:
         if needed is not None and (needed >= most if key == "after" else needed > most):
             many = f"`{key}: {needed}` and the phase has about {mean:,.0f} operations"
             return self.add(key, f"{many}: the rule can never fire", "lower it, or make the phase longer")
-        if when.first is None or when.counts_in != "phase" or _unread(self.firing):
+        if when.first is None or when.counts_in != "phase" or not self.looked_at():
             return True
         found = self.firing.on(0.0, phase.duration)
         start = found.start if found is not None else 0.0
@@ -166,6 +173,14 @@ def _unread(firing: Firing) -> bool:
         isinstance(one, Empirical) and not one.values for one in when.outage.lengths()
     )
     return trace or outage or (firing.leader is not None and _unread(firing.leader))
+
+
+def _spells(firing: Firing, seconds: float) -> float:
+    """How many spells the outages of a rule, and of those that it follows, have, by their medians."""
+    outage = firing.when.outage
+    cycle = outage.up.sample(0.5) + outage.down.sample(0.5) if outage is not None else 0.0
+    own = 2 * seconds / max(cycle, SHORTEST) if outage is not None else 0.0
+    return own + (_spells(firing.leader, seconds) if firing.leader is not None else 0.0)
 
 
 def _drawn(firing: Firing) -> bool:

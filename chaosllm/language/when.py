@@ -11,8 +11,9 @@ from pydantic_core import CoreSchema
 from chaosllm import trigger
 from chaosllm.distribution import DurationDistribution, Fixed
 from chaosllm.language.kinds import Model, Positive, PositiveRate
+from chaosllm.schedule import SHORTEST
 from chaosllm.trigger import Stretch, Trigger
-from chaosllm.units import Duration, Share
+from chaosllm.units import Duration, Share, format_duration
 
 _WORDS = "a duration, or a distribution such as {exponential: {mean: 30s}}"
 
@@ -182,8 +183,9 @@ def senseless(when: WhenFile) -> Iterator[tuple[tuple[str, ...], str, str]]:
     if when.outage is not None:
         lengths = {"up": when.outage.up, "down": when.outage.down}
         for key, length in lengths.items():
-            if length == Fixed(0.0):
-                yield ("outage", key), f"found `{key}` of 0s, expected more", "such as {up: 30s, down: 10s}"
+            if isinstance(length, Fixed) and length.value < SHORTEST:
+                what = f"found `{key}` of {length}, expected at least {format_duration(SHORTEST)}"
+                yield ("outage", key), what, "such as {up: 30s, down: 10s}"
     if when.trace is not None and (when.trace.file is None) is (when.trace.times is None):
         found = "neither `file` nor `times`" if when.trace.file is None else "both `file` and `times`"
         yield ("trace",), f"found {found}, expected one of them", "such as trace: {times: [3s, 17s], length: 1s}"

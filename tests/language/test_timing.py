@@ -50,6 +50,11 @@ def told(rules, arrivals="poisson", files=None):
         ("{fault: error, when: {burst: {every: 9s, length: 1s}, trace: {times: [2s, 3s]}}}", "error: its times have"),
         (SLOW + "when: {share: 9%}}, {fault: error, when: {correlated: {with: slow, delay: 60s}}}", "error: a delay"),
         ("{fault: error, name: first}, {fault: hang, when: {correlated: first}}", "warning: `first` answers the calls"),
+        (
+            ", ".join(f"{{fault: hang, name: r{n}, when: {{correlated: r{n + 1}}}}}" for n in range(11))
+            + ", {fault: error, name: r11}",
+            "error: found over 10 rules that follow one another",
+        ),
         ("{fault: error, when: {trace: none.txt}}", "error: none.txt cannot be read"),
         ("{fault: error, when: {trace: bad.txt}}", "error: bad.txt, line 2: found 'soon'"),
         ("{fault: error, when: {outage: {up: {empirical: none.txt}, down: 1s}}}", "error: none.txt cannot be read"),
@@ -82,6 +87,14 @@ def test_what_cannot_be_is_told(rules, says):
 def test_what_can_be_is_left_alone(rules):
     """No word about triggers that fire."""
     assert told(rules, files={"up.txt": "5s\n9s\n", "times.txt": "5s\n"}) == []
+
+
+def test_long_chains_and_many_spells_are_read_at_once():
+    """Neither a thousand rules that follow one another nor thousands of spells are walked through."""
+    chain = [f"{{fault: hang, name: r{n}, when: {{correlated: r{n + 1}}}}}" for n in range(1000)]
+    assert all("over 10 rules" in one for one in told(", ".join(chain)) if "there is no rule" not in one)
+    often = "{fault: hang, when: {outage: {up: 20ms, down: 20ms}, window: {from: 59s, to: 60s}}}"
+    assert told(", ".join([often] * 50)) == []
 
 
 def test_counts_are_exact_where_arrivals_are():
