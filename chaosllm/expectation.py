@@ -75,6 +75,8 @@ def _in_phase(
         fits = np.array([_operation_fits(rule.match, at, name) for at, name in asked.items()], dtype=bool)
         calls, played = _played(rule, scenario, providers)
         unknown = _unknown(bound[rule.name], int(fits.sum()), phase.duration)
+        if scenario.load.closed:
+            unknown = "its users ask as often as they are answered: how often is not known before a run"
         alone = np.zeros(len(due))
         if not unknown:
             alone[fits] = [_chance(bound[rule.name], phase, float(due[n]), int(n)) for n in np.flatnonzero(fits)]

@@ -19,7 +19,7 @@ from chaosllm.power import failing_to, least_drop, passing_from
 from chaosllm.prices import DEFAULT, Price, price_of
 from chaosllm.providers import Provider
 from chaosllm.scenario import Comparator, Objective, Phase, Role, Rule, Scenario
-from chaosllm.wording import fault_words, match_words, when_words
+from chaosllm.wording import fault_words, load_words, match_words, when_words
 
 #: The least baseline that a verdict takes (METHOD section 1): a drop is counted from there.
 STEADY = 0.99
@@ -53,7 +53,7 @@ class PhaseStory:
     role: Role
     start: float
     duration: float
-    operations: int
+    operations: int | None  # None: a closed loop's are not known beforehand
     rules: tuple[RuleStory, ...]
 
 
@@ -75,6 +75,8 @@ class Drop:
 
     before: str
     after: str
+    calm: int  # operations of the one, and of the other
+    struck: int
     least: float | None
 
 
@@ -92,7 +94,7 @@ class Shown:
 class Ceiling:
     """The most that a run costs at a real upstream, in USD at list prices."""
 
-    usd: float
+    usd: float | None  # None: how many calls there will be is not known
     calls: int
     model: str  # "" where the scenario names none with a price
     price: Price
@@ -106,7 +108,8 @@ class Explanation:
     hypothesis: str
     seed: int
     duration: float
-    operations: int
+    load: str  # in words
+    operations: int | None
     phases: tuple[PhaseStory, ...]
     objectives: tuple[Decided, ...]
     drops: tuple[Drop, ...]
@@ -127,7 +130,8 @@ def explain(scenario: Scenario) -> Explanation:
         hypothesis=" ".join(scenario.hypothesis.split()),
         seed=scenario.seed,
         duration=scenario.duration,
-        operations=samples.of(*scenario.phases),
+        load=load_words(scenario.load),
+        operations=None if scenario.load.closed else samples.of(*scenario.phases),
         phases=tuple(_phase(phase, samples, expected) for phase in scenario.phases),
         objectives=tuple(_objectives(scenario, samples, expected)),
         drops=tuple(_drops(scenario, samples)),
@@ -139,7 +143,9 @@ def explain(scenario: Scenario) -> Explanation:
 
 def _phase(phase: Phase, samples: Samples, expected: Mapping[str, Expectation]) -> PhaseStory:
     rules = tuple(_rule(rule, expected[rule.name]) for rule in phase.rules)
-    return PhaseStory(phase.name, phase.role, phase.start, phase.duration, samples.of(phase), rules)
+    return PhaseStory(
+        phase.name, phase.role, phase.start, phase.duration, None if samples.load.closed else samples.of(phase), rules
+    )
 
 
 def _rule(rule: Rule, one: Expectation) -> RuleStory:
@@ -159,7 +165,12 @@ def _objectives(scenario: Scenario, samples: Samples, expected: Mapping[str, Exp
             found.append(Decided(objective.text, shortage=lacking.what, cure=lacking.cure))
         elif objective.metric in findings:
             found.append(_by_hits(scenario, objective, findings[objective.metric], expected))
-        elif metrics[objective.metric].unit == "share" and objective.reference is None and 0 < objective.bound < 1:
+        elif (
+            not scenario.load.closed
+            and metrics[objective.metric].unit == "share"
+            and objective.reference is None
+            and 0 < objective.bound < 1
+        ):
             found.append(_by_share(scenario, objective, samples))
         else:
             found.append(Decided(objective.text))
@@ -167,7 +178,7 @@ def _objectives(scenario: Scenario, samples: Samples, expected: Mapping[str, Exp
 
 
 def _by_hits(scenario: Scenario, objective: Objective, kind: Any, expected: Mapping[str, Expectation]) -> Decided:
-    phases = [phase for phase in scenario.phases if objective.phase in (None, phase.name) and phase.rules]
+    phases = [phase for phase in scenario.judged(objective.phase) if phase.rules]
     if not phases or any((hits := _hits(phase, expected)) is None or hits >= kind.least for phase in phases):
         return Decided(objective.text)
     hits = sum(_hits(phase, expected) or 0.0 for phase in phases)
@@ -182,8 +193,7 @@ def _hits(phase: Phase, expected: Mapping[str, Expectation]) -> float | None:
 
 
 def _by_share(scenario: Scenario, objective: Objective, samples: Samples) -> Decided:
-    phase = scenario.phase(objective.phase or "")
-    n = samples.of(phase) if phase is not None else 0
+    n = samples.of(*scenario.judged(objective.phase))
     above, below = passing_from(objective.bound, n), failing_to(objective.bound, n)
     if objective.comparator in (Comparator.GE, Comparator.GT):
         return Decided(objective.text, above, below)
@@ -191,12 +201,16 @@ def _by_share(scenario: Scenario, objective: Objective, samples: Samples) -> Dec
 
 
 def _drops(scenario: Scenario, samples: Samples) -> list[Drop]:
+    """Of each fault, all its rounds together, against the baseline before it."""
     baselines = [phase for phase in scenario.phases if phase.role is Role.BASELINE]
+    faults = [phase for phase in scenario.phases if phase.role is Role.FAULT]
     found = []
-    for phase in scenario.phases:
-        if phase.role is Role.FAULT and baselines:
-            before = ([one for one in baselines if one.start < phase.start] or baselines)[-1]
-            found.append(Drop(before.name, phase.name, least_drop(STEADY, samples.of(before), samples.of(phase))))
+    for name in dict.fromkeys(phase.judged_as for phase in faults) if baselines and not scenario.load.closed else ():
+        rounds = [phase for phase in faults if phase.judged_as == name]
+        before = ([one for one in baselines if one.start < rounds[-1].start] or baselines)[-1].judged_as
+        calm = samples.of(*(one for one in baselines if one.judged_as == before))
+        struck = samples.of(*rounds)
+        found.append(Drop(before, name, calm, struck, least_drop(STEADY, calm, struck)))
     return found
 
 
@@ -234,4 +248,4 @@ def _ceiling(scenario: Scenario, samples: Samples) -> Ceiling | None:
     model = max(priced, key=lambda one: priced[one].input + priced[one].output, default="")
     price = priced.get(model, DEFAULT)
     usd = calls * (TOKENS_IN * price.input + TOKENS_OUT * price.output) / 1_000_000
-    return Ceiling(usd, calls, model, price)
+    return Ceiling(None if scenario.load.closed else usd, calls, model, price)

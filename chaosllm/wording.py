@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
+from chaosllm.arrivals import Ramp, Recorded, Spike, Steps
 from chaosllm.faults import Fault
-from chaosllm.scenario import Match, Range
+from chaosllm.scenario import Load, Match, Range
 from chaosllm.trigger import Trigger
 from chaosllm.units import format_duration, format_share
 
@@ -108,6 +109,31 @@ def _calls(match: Match) -> list[str]:
     if match.operation:
         told.append(f"of operation {listed([str(one) for one in match.operation])}")
     return told
+
+
+def load_words(load: Load) -> str:
+    """How many users come, and how."""
+    if load.closed:
+        return f"asked by {_many(load.users, 'user')} of {load.locustfile}, each again once it is answered"
+    arrivals = f"{load.arrivals} arrivals"
+    match load.shape:
+        case None:
+            return f"at {_rate(load.rate)} ({arrivals})"
+        case Ramp() as ramp:
+            over = f" over {format_duration(ramp.over)}" if ramp.over is not None else ""
+            return f"from {_rate(ramp.from_)} to {_rate(ramp.to)}{over} ({arrivals})"
+        case Steps() as steps:
+            told = [f"{_rate(rate)} for {format_duration(seconds)}" for rate, seconds in steps.steps]
+            return f"in steps of {listed(told, 'and')} ({arrivals})"
+        case Spike() as spike:
+            much = f"{_rate(spike.to)} for {format_duration(spike.seconds)} from {format_duration(spike.at)} on"
+            return f"at {_rate(load.rate)}, and {much} ({arrivals})"
+        case Recorded() as recorded:
+            return f"as recorded in {recorded.file}" + (f", {recorded.speed:g} times as quick" * (recorded.speed != 1))
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.4g}/s"
 
 
 def listed(words: Sequence[str], last: str = "or") -> str:

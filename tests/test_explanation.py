@@ -245,3 +245,58 @@ def test_what_follows_the_traffic_has_no_number():
     assert (busy.expected, follower.expected) == (None, None)
     assert "goes by the traffic" in busy.note
     assert "it follows busy" in follower.note
+
+
+def test_load_that_changes_is_counted_as_it_comes():
+    """A ramp's operations are told by phase, and the rule's calls are those of its own part."""
+    text = TEXT.format(rules="{fault: error}", seed=3, url="simulator", objectives="").replace(
+        "{rate: 12/s}", "{shape: {ramp: {from: 0/s, to: 20/s}}}"
+    )
+    found = explain(read(text).unwrap())
+    counts = [phase.operations for phase in found.phases]
+    assert counts[0] < counts[1] / 3
+    assert found.phases[1].rules[0].low == counts[1]
+    assert found.load == "from 0/s to 20/s over 1m10s (poisson arrivals)"
+
+
+def test_rounds_of_a_block_are_judged_together():
+    """What an objective on a block needs is weighed with all of its rounds, and so is the drop that shows."""
+    text = TEXT.format(rules="", seed=3, url="simulator", objectives='"success_rate(storm) >= 95%"')
+    block = (
+        "  - {name: rounds, repeat: 3, phases: [{name: storm, duration: 10s, rules: [{fault: error}]}, "
+        "{name: calm, duration: 10s}]}"
+    )
+    found = explain(read(text.replace("  - name: storm\n    duration: 30s\n    rules: []", block)).unwrap())
+    (drop,) = found.drops
+    assert (drop.after, drop.struck) == ("storm", sum(p.operations for p in found.phases if p.name.startswith("storm")))
+    assert found.objectives[0].shortage == ""
+    assert found.objectives[0].passes > 0.95
+
+
+def test_users_of_a_locustfile_are_not_counted():
+    """A closed loop asks as often as it is answered: no number is made up."""
+    text = TEXT.format(rules="{fault: error}", seed=3, url="https://api.openai.com", objectives="").replace(
+        "{rate: 12/s}", "{locustfile: users.py, users: 4}"
+    )
+    found = explain(read(text).unwrap())
+    assert (found.operations, found.phases[1].rules[0].expected, found.ceiling.usd) == (None, None, None)
+    assert "not known before a run" in found.phases[1].rules[0].note
+    assert found.load == "asked by 4 users of users.py, each again once it is answered"
+
+
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        ("{rate: 90/min}", "at 1.5/s (poisson arrivals)"),
+        (
+            "{shape: {steps: [{rate: 5/s, for: 10s}, {rate: 10/s, for: 20s}]}}",
+            "in steps of 5/s for 10s and 10/s for 20s",
+        ),
+        ("{rate: 5/s, shape: {spike: {at: 20s, to: 50/s, for: 5s}}}", "at 5/s, and 50/s for 5s from 20s on"),
+        ("{shape: {times: arrivals.txt}}", "as recorded in arrivals.txt"),
+    ],
+)
+def test_load_has_its_words(load, words):
+    """Each shape is told as its author wrote it."""
+    text = TEXT.format(rules="{fault: error}", seed=3, url="simulator", objectives="").replace("{rate: 12/s}", load)
+    assert explain(read(text).unwrap()).load.startswith(words)

@@ -33,10 +33,9 @@ _CALM = {
 def lines(found: Explanation, scenario: Scenario, *, width: int = 72, plain: bool = False) -> Iterator[str]:
     """The explanation, line by line; `plain` uses ASCII alone."""
     page = _Page(width)
-    load = scenario.load
     yield from page.text(
         f"{found.name}: {_many(len(found.phases), 'phase')}, {format_duration(found.duration)}, "
-        f"{_many(found.operations, 'operation')} at {load.rate:.4g}/s ({load.arrivals} arrivals, seed {found.seed})"
+        f"{_operations(found.operations)} {found.load}, seed {found.seed}"
     )
     if found.hypothesis:
         yield from page.section("Hypothesis")
@@ -89,7 +88,7 @@ class _Page:
 
 def _phase(page: _Page, phase: PhaseStory) -> Iterator[str]:
     span = f"{format_duration(phase.start)} to {format_duration(phase.start + phase.duration)}"
-    text = f"{span}, {_many(phase.operations, 'operation')}"
+    text = f"{span}, {_operations(phase.operations)}"
     calm = "" if phase.rules else f": {_CALM[phase.role]}"
     yield from page.row(phase.name, text + calm, 2, max(14, len(phase.name) + 4))
     for rule in phase.rules:
@@ -112,9 +111,8 @@ def _expected(rule: RuleStory) -> str:
 
 
 def _power(page: _Page, found: Explanation) -> Iterator[str]:
-    counts = {phase.name: phase.operations for phase in found.phases}
     for drop in found.drops:
-        phases = f"{drop.before} ({counts[drop.before]:,} operations) to {drop.after} ({counts[drop.after]:,})"
+        phases = f"{drop.before} ({drop.calm:,} operations) to {drop.after} ({drop.struck:,})"
         if drop.least is None:
             yield from page.text(f"{phases}: too few operations to show any drop of success.", 2, 2)
             continue
@@ -152,6 +150,9 @@ def _findings(page: _Page, found: Explanation, scenario: Scenario) -> Iterator[s
     for one in found.findings:
         yield from page.row(one.severity, f"{one.code}: {one.summary} ({listed(one.rules, 'and')})", 2, 12)
     fails = {"critical": "a critical one fails the run", "major": "a critical or major one fails the run"}
+    for known in scenario.accept:
+        where = f" in {known.phase}" if known.phase else ""
+        yield from page.text(f"{known.finding}{where} is accepted until {known.until}, says {known.owner}.", 2, 2)
     yield from page.text(f"By `fail_on`, {fails.get(scenario.fail_on, 'none of them fails the run')}.", 2)
 
 
@@ -168,6 +169,8 @@ def _cost(found: Explanation) -> str:
     if found.ceiling is None:
         return "nothing: every call goes to the simulator."
     one = found.ceiling
+    if one.usd is None:
+        return "what its users ask of the real provider: how much that is, is not known before a run."
     price = f"{one.price.input:g} and {one.price.output:g} USD per million"
     whose = f"of {one.model}" if one.model else "of a middling model, because the scenario names none"
     return (
@@ -179,3 +182,7 @@ def _cost(found: Explanation) -> str:
 
 def _many(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
+def _operations(number: int | None) -> str:
+    return "operations" if number is None else _many(number, "operation")

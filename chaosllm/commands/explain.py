@@ -40,7 +40,8 @@ class ScenarioOrFault(ScenarioFile):
     "  chaosllm explain scenarios/rate-limit-storm.yaml\n"
     "  chaosllm explain my.yaml --set load.rate=5/s --seed 8\n"
     "  chaosllm explain truncate\n\n"
-    "Nothing is started. Counts are those of the load and the seed that the scenario has."
+    "Nothing is started. A file with `vary` is told scenario by scenario. Counts are those of the load and the seed "
+    "that the scenario has."
 )
 @click.argument("thing", metavar="SCENARIO|FAULT", type=ScenarioOrFault())
 @click.option("--set", "sets", metavar="PATH=VALUE", multiple=True, help="Change the scenario, as load.rate=10/s.")
@@ -53,35 +54,45 @@ def command(*, thing: Path | str, sets: tuple[str, ...], seed: int | None, as_js
         return
     from chaosllm.explanation import explain
 
-    scenario = _read(thing, [*sets] if seed is None else [*sets, f"seed={seed}"])
-    found = explain(scenario)
+    scenarios = _read(thing, [*sets] if seed is None else [*sets, f"seed={seed}"])
+    told = [(explain(scenario), scenario) for scenario in scenarios]
     if as_json:
-        click.echo(json.dumps(_plain(found, scenario), indent=1, ensure_ascii=False))
+        rows = [_plain(found, scenario) for found, scenario in told]
+        click.echo(json.dumps(rows[0] if len(rows) == 1 else rows, indent=1, ensure_ascii=False))
         return
     from chaosllm.commands._explained import lines
 
     width = min(_WIDEST, shutil.get_terminal_size((_WIDTH, 24)).columns) if sys.stdout.isatty() else _WIDTH
     plain = not _shows_shades()
-    for line in lines(found, scenario, width=width, plain=plain):
-        click.echo(line.encode("ascii", "replace").decode() if plain else line)
+    for at, (found, scenario) in enumerate(told):
+        if at:
+            click.echo(f"\n{'=' * width}")
+        for line in lines(found, scenario, width=width, plain=plain):
+            click.echo(line.encode("ascii", "replace").decode() if plain else line)
 
 
-def _read(path: Path, sets: list[str]) -> Scenario:
+def _read(path: Path, sets: list[str]) -> list[Scenario]:
+    """The scenarios that the file makes: one, or with `vary` several. Its warnings go to stderr."""
     from chaosllm.adapters.scenario_file import loader
-    from chaosllm.errors import Blame, ChaosError, Exit, Level
-    from chaosllm.reader import read
+    from chaosllm.errors import Blame, ChaosError, Exit, ScenarioError
+    from chaosllm.language.suite import kind_of
+    from chaosllm.reader import readings
 
     try:
         text = path.read_bytes()
     except OSError as error:
         what = f"{path} cannot be read: {(error.strerror or str(error)).lower()}"
         raise ChaosError(what, blame=Blame.SCENARIO, exit_code=Exit.USAGE) from error
-    reading = read(text, str(path), load=loader(path.parent), sets=sets)
-    scenario = reading.unwrap()
-    for problem in reading.problems:
-        if problem.level is Level.WARNING:
-            click.echo(str(problem), err=True)
-    return scenario
+    found = readings(text, str(path), load=loader(path.parent), sets=sets)
+    problems = list(dict.fromkeys(problem for one in found for problem in one.problems))
+    if any(one.scenario is None for one in found):
+        if kind_of(text) == "suite":
+            hint = "name one of its scenarios"
+            raise ChaosError(f"{path} is a suite", hint=hint, blame=Blame.SCENARIO, exit_code=Exit.USAGE)
+        raise ScenarioError(problems)
+    for problem in problems:
+        click.echo(str(problem), err=True)
+    return [one.unwrap() for one in found]
 
 
 def _plain(found: Explanation, scenario: Scenario) -> dict[str, Any]:

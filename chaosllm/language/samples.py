@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from chaosllm.arrivals import Recorded
 from chaosllm.power import deciding
 from chaosllm.recovery import LONGEST_HOLD, PER_WINDOW, hold, longest_seen
 from chaosllm.registry import members
@@ -59,6 +60,8 @@ class Samples:
 
     def shortages(self, objectives: Sequence[Objective]) -> Iterator[Shortage]:
         """The objectives that cannot be decided whatever the app does, or that it cannot fail, in their order."""
+        if self.load.closed:
+            return  # nobody knows beforehand how often its users ask
         metrics = members("metrics") if objectives else {}
         for objective in objectives:
             if objective.metric == "time_to_recover":
@@ -109,25 +112,30 @@ class Samples:
         return next((phase.judged_as for phase in reversed(before or baselines)), None)
 
     def _recoveries(self, objective: Objective) -> Iterator[Shortage]:
+        """Each recovery must show that the app is well again; that it never is, one of them must."""
+        text, all_pass = f"`{objective.text}`", True
+        ends: list[tuple[float, list[Phase], float]] = []  # the longest time that a recovery can show
         for phases in _stretches(self.phases, objective.phase):
             n, seconds = self.of(*phases), sum(phase.duration for phase in phases)
-            text, name = f"`{objective.text}`", phases[-1].judged_as
-            needs = max(2 * PER_WINDOW, math.ceil(PER_WINDOW * seconds / hold(seconds)))
-            if n < needs:
-                what = f"{text} needs {needs:,} operations of {name}, it has {n:,}"
-            elif (seen := longest_seen(n, seconds)) < 0:
-                what = f"{text} needs more of {name} than {format_duration(seconds)}"
-            elif not _fails(objective, seen):
-                what = (
-                    f"{text} can pass, but not fail: {format_duration(seconds)} of {name} show of an app that never "
-                    f"recovers no more than that it took over {format_duration(seen)}"
-                )
-            else:
-                continue
-            yield Shortage(objective, name, needs, n, what, self._longer(objective, phases, seconds))
+            name, needs = phases[-1].judged_as, max(2 * PER_WINDOW, math.ceil(PER_WINDOW * seconds / hold(seconds)))
+            seen = longest_seen(n, seconds)
+            ends.append((seen, phases, seconds))
+            if n < needs or seen < 0:
+                lacks = f"{needs:,} operations of {name}, it has {n:,}" if n < needs else f"a longer {name}"
+                yield Shortage(objective, name, needs, n, f"{text} needs {lacks}", self._longer(objective, phases))
+                all_pass = False
+        if all_pass and ends and not any(_fails(objective, seen) for seen, _, _ in ends):
+            seen, phases, seconds = max(ends, key=lambda one: one[0])
+            name, n = phases[-1].judged_as, self.of(*phases)
+            what = (
+                f"{text} can pass, but not fail: {format_duration(seconds)} of {name} show of an app that never "
+                f"recovers no more than that it took over {format_duration(seen)}"
+            )
+            yield Shortage(objective, name, n, n, what, self._longer(objective, phases))
 
-    def _longer(self, objective: Objective, phases: list[Phase], seconds: float) -> str:
+    def _longer(self, objective: Objective, phases: list[Phase]) -> str:
         """The least recovery, at the load there is, in which the objective can pass and fail."""
+        seconds = sum(phase.duration for phase in phases)
         least = max(seconds, min(1.5 * objective.bound, objective.bound + LONGEST_HOLD))
         for longer in range(math.ceil(least), math.ceil(least) + _TRIED):
             mean = self._rate(phases[-1].name) * longer
@@ -144,11 +152,14 @@ class Samples:
         enough, name = needs + self._slack(needs), phases[0].judged_as
         longer = format_duration(_round_up(enough / self._rate(name) / len(phases)))
         rate = _round_up(enough / sum(phase.duration for phase in phases))
-        return f"make {name} {longer}, or {self.load.lever} {rate:g}/s"
+        return f"make {name} {longer}" + (f", or load.rate {rate:g}/s" if self.load.shape is None else "")
 
     def _slack(self, n: float) -> float:
         """By how much fewer than `n` may come by chance."""
-        return _SLACK * math.sqrt(n) + _SLACK**2 if self.load.arrivals == "poisson" else 1.0
+        if self.load.arrivals == "constant" or isinstance(self.load.shape, Recorded):
+            return 1.0
+        spread = self.load.cv if self.load.arrivals == "gamma" else 1.0  # of the gaps, over their mean
+        return _SLACK * spread * math.sqrt(n) + (_SLACK * spread) ** 2
 
 
 def _fails(objective: Objective, seen: float) -> bool:

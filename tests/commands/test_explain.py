@@ -210,3 +210,20 @@ def test_timeline_keeps_to_its_width(width):
     lines = draw(found.phases, found.expectations, width=width)
     assert max(map(len, lines[:-1])) <= width
     assert lines[2].endswith("3m30s")
+
+
+def test_file_with_vary_is_told_scenario_by_scenario(small):
+    """Each has its own page, and in JSON its own object; --set chooses one."""
+    small.write_text(SMALL + "vary: {load.rate: [4/s, 8/s]}\n")
+    text = ask(small).stdout
+    assert "at 4/s" in text
+    assert "at 8/s" in text
+    assert [row["load"][:6] for row in json.loads(ask(small, "--json").stdout)] == ["at 4/s", "at 8/s"]
+    assert json.loads(ask(small, "--json", "--set", "load.rate=6/s").stdout)["load"].startswith("at 6/s")
+
+
+def test_suite_is_no_scenario():
+    """A suite is said to be one, with what would work."""
+    error = ask(next((SCENARIOS / "suites").glob("*.yaml"))).exception
+    assert "is a suite" in error.what
+    assert error.exit_code == 2

@@ -127,3 +127,47 @@ def test_long_runs_are_counted_by_their_mean():
     """Of ten million operations none is looked at, and the verdict of the warning is the same."""
     assert warnings("latency_p95(storm) <= 2s", baseline="10h", recovery="10h", rate="100/s", storm="1s")
     assert not warnings("latency_p95(storm) <= 2s", baseline="10h", recovery="10h", rate="100/s", storm="5s")
+
+
+def test_one_recovery_that_can_fail_is_enough():
+    """After several faults each recovery must have operations enough; that it never recovers, one may show."""
+    text = TEXT.format(
+        objective="time_to_recover <= 15s", rate="10/s", baseline="60s", storm="20s", recovery="60s", seed=7
+    )
+    again = "  - {name: calm, duration: CALM}\n  - {name: again, duration: 20s, rules: [{fault: hang}]}\n"
+    both = text.replace("  - {name: recovery", again + "  - {name: recovery")
+
+    def said(calm, recovery="60s"):
+        told = both.replace("CALM", calm).replace("recovery, duration: 60s", f"recovery, duration: {recovery}")
+        return [problem.what for problem in read(told).problems]
+
+    assert said("10s") == []
+    assert "it has" in said("2s")[0]
+    assert "can pass, but not fail: 12s of recovery" in said("10s", "12s")[0]
+
+
+def test_users_who_come_in_bursts_need_more():
+    """The cure of gamma arrivals is enough for every seed too, and longer than that of Poisson ones."""
+    load = "{{rate: {rate}}}"
+    text = TEXT.replace(load, "{{rate: {rate}, arrivals: gamma, cv: 3}}")
+
+    def told(storm, seed=7):
+        filled = text.format(
+            objective="latency_p95(storm) <= 2s", rate="10/s", baseline="60s", storm=storm, recovery="60s", seed=seed
+        )
+        return [problem for problem in read(filled).problems if "needs 300" in problem.what]
+
+    found = re.match(r"make storm ([\w.]+), or", told("5s")[0].hint)
+    assert not [one for seed in range(30) for one in told(found[1], seed)]
+    assert told("31s", 4) or told("31s", 5) or told("31s", 6)
+
+
+def test_load_of_a_locustfile_is_not_known():
+    """A closed loop's operations are known by nobody beforehand, so nothing is warned of."""
+    text = TEXT.format(
+        objective="latency_p95(storm) <= 2s", rate="1/s", baseline="9s", storm="9s", recovery="9s", seed=7
+    )
+    closed = text.replace("load: {rate: 1/s}", "load: {locustfile: users.py, users: 5}")
+    problems = [problem.what for problem in read(closed).problems]
+    assert problems or read(closed).scenario is not None
+    assert not [what for what in problems if "needs" in what]
