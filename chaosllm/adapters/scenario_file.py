@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from chaosllm.errors import Blame, ChaosError, Exit
+from chaosllm.errors import Blame, ChaosError, Exit, ScenarioError
 from chaosllm.language.accept import warn_of_days
 from chaosllm.language.suite import kind_of
-from chaosllm.reader import Reading, drive_problems, read
+from chaosllm.reader import Reading, drive_problems, read, readings
 
 #: Bytes of a file that a scenario names; 10 MB of prompts are about 100 000.
 _AT_MOST = 10_000_000
@@ -45,14 +45,39 @@ def read_scenario(
     starts: bool = True,
     environ: Mapping[str, str] | None = os.environ,
 ) -> Reading:
-    """The reading of a scenario that is to drive load.
+    """The reading of the one scenario that a file makes with these settings; for the rest as `read_scenarios`."""
+    found = _text(path)
+    reading = read(found, file=str(path), load=loader(path.parent), sets=sets, scale=duration_scale)
+    if reading.scenario is None:
+        _no_suite(path, found)
+    return _driving(reading, environ, starts=starts)
+
+
+def read_scenarios(
+    path: Path,
+    sets: Sequence[str] = (),
+    *,
+    duration_scale: float = 1.0,
+    starts: bool = True,
+    environ: Mapping[str, str] | None = os.environ,
+) -> list[Reading]:
+    """The readings of all scenarios that a file makes, each of which is to drive load.
 
     `duration_scale` multiplies the phases' durations and nothing else. `starts`: the scenario itself starts the app,
     so that what it takes from the environment for that must be there; with no `environ` nothing is looked for there.
-    Raises ChaosError when there is no such file, ScenarioError with every problem when it cannot be run.
+    Raises ChaosError when there is no such file, ScenarioError with every problem when one cannot be run.
     """
+    found = _text(path)
+    made = readings(found, file=str(path), load=loader(path.parent), sets=sets, scale=duration_scale)
+    if wrong := dict.fromkeys(one for reading in made if reading.scenario is None for one in reading.problems):
+        _no_suite(path, found)
+        raise ScenarioError(list(wrong))
+    return [_driving(reading, environ, starts=starts) for reading in made]
+
+
+def _text(path: Path) -> bytes:
     try:
-        text = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ChaosError(
             f"{path} cannot be read: {(error.strerror or str(error)).lower()}",
@@ -60,10 +85,16 @@ def read_scenario(
             blame=Blame.SCENARIO,
             exit_code=Exit.USAGE,
         ) from error
-    reading = read(text, file=str(path), load=loader(path.parent), sets=sets, scale=duration_scale)
-    if reading.scenario is None and kind_of(text) == "suite":
+
+
+def _no_suite(path: Path, text: bytes) -> None:
+    if kind_of(text) == "suite":
         hint = "name one of its scenarios; run and validate take suites"
         raise ChaosError(f"{path} is a suite", hint=hint, blame=Blame.SCENARIO, exit_code=Exit.USAGE)
+
+
+def _driving(reading: Reading, environ: Mapping[str, str] | None, *, starts: bool) -> Reading:
+    """The reading, with what driving load needs beyond a valid scenario."""
     accept = reading.unwrap().accept
     reading = replace(reading, problems=[*reading.problems, *warn_of_days(accept, today())])
     missing = drive_problems(reading, environ, starts=starts)

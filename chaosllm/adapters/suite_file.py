@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chaosllm.adapters.scenario_file import read_scenario, today
+from chaosllm.adapters.scenario_file import read_scenarios, today
 from chaosllm.errors import Blame, ChaosError, Exit, Problem, ScenarioError, Where
 from chaosllm.language.accept import warn_of_days
 from chaosllm.language.overrides import FILE
@@ -31,26 +31,32 @@ class Chosen:
     accept: tuple[Acceptance, ...] = ()
     warnings: tuple[Problem, ...] = ()  # of the suite, told with its first scenario
 
-    def read(
+    def readings(
         self,
         sets: Sequence[str] = (),
         *,
         duration_scale: float = 1.0,
         starts: bool = True,
         environ: Mapping[str, str] | None = os.environ,
-    ) -> Reading:
-        """The reading, with the suite's changes first; raises as read_scenario does, but with the suite's places."""
+    ) -> list[Reading]:
+        """One for each scenario that the file makes, with the suite's changes first.
+
+        Raises as read_scenarios does, but with the suite's places.
+        """
         own = self.entry.sets if self.entry else ()
         scale = duration_scale * (self.entry.duration_scale if self.entry else 1.0)
         try:
-            reading = read_scenario(self.path, [*own, *sets], duration_scale=scale, starts=starts, environ=environ)
-            if reading.scenario is not None and (known := self._accepted(reading.scenario)):
+            made = read_scenarios(self.path, [*own, *sets], duration_scale=scale, starts=starts, environ=environ)
+            if made[0].scenario is not None and (known := self._accepted(made[0].scenario)):
                 more = [*own, *sets, f"accept={json.dumps(known, ensure_ascii=False)}"]
-                again = read_scenario(self.path, more, duration_scale=scale, starts=starts, environ=environ)
-                reading = replace(again, problems=reading.problems)  # with the places that the file's own days have
+                again = read_scenarios(self.path, more, duration_scale=scale, starts=starts, environ=environ)
+                # with the places that the file's own days have
+                made = [replace(new, problems=old.problems) for new, old in zip(again, made, strict=True)]
         except ScenarioError as error:
             raise ScenarioError(self._placed(error.problems)) from None
-        return replace(reading, problems=[*self.warnings, *self._placed(reading.problems)])
+        said = [self._placed(reading.problems) for reading in made]
+        said[0] = [*self.warnings, *said[0]]
+        return [replace(reading, problems=problems) for reading, problems in zip(made, said, strict=True)]
 
     def _accepted(self, scenario: Scenario) -> list[dict[str, str]]:
         """What the scenario and then its suite accept; none when the suite adds nothing."""

@@ -79,12 +79,13 @@ def read_all(
     Raises ScenarioError with the problems of all, also of those that might not be taken: a file that
     cannot be read tells neither its name nor its tags. Raises ChaosError when none is taken.
     """
-    readings: list[tuple[Path, Reading]] = []
+    sound: list[tuple[Path, Reading]] = []
     problems: list[Problem] = []
     for one in found:
         try:
-            reading = one.read(settings, duration_scale=scale, starts=starts, environ=environ)
-            reading.unwrap()
+            made = one.readings(settings, duration_scale=scale, starts=starts, environ=environ)
+            for reading in made:
+                reading.unwrap()
         except ScenarioError as error:
             problems += [problem for problem in error.problems if problem not in problems]
         except ChaosError as error:
@@ -92,10 +93,10 @@ def read_all(
                 raise
             problems.append(Problem(Where(str(one.path), 1, 1), error.what.removeprefix(f"{one.path} "), error.hint))
         else:
-            readings.append((one.path, reading))
+            sound += [(one.path, reading) for reading in made]
     if problems:
         raise ScenarioError(problems)
-    every = [(path, reading, reading.unwrap()) for path, reading in readings]
+    every = [(path, reading, reading.unwrap()) for path, reading in sound]
     taken = [(path, reading) for path, reading, one in every if selection.takes(one.name, path, one.tags)]
     if not taken:
         raise selection.nothing([one.name for *_, one in every], [tag for *_, one in every for tag in one.tags])

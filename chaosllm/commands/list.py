@@ -113,7 +113,7 @@ def _suites() -> list[dict[str, Any]]:
         reading = suite(path)
         if reading.suite is None:
             raise ScenarioError(reading.problems)
-        inside = [one.read(environ=None).unwrap() for one in members(path, reading)]
+        inside = [made.unwrap() for one in members(path, reading) for made in one.readings(environ=None)]
         rows.append({
             "name": reading.suite.name, "summary": reading.suite.summary.strip(),
             "duration": sum(one.duration for one in inside), "scenarios": [one.name for one in inside],

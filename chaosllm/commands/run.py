@@ -139,8 +139,9 @@ def command(
     orders = []
     starts = target is None and app is None and not words
     found = chosen(scenarios)
-    alone = len(found) == 1 and found[0].path == scenarios[0]
-    for path, reading in read_all(found, Selection(tags, only, skip), settings, duration_scale, starts=starts):
+    taken = read_all(found, Selection(tags, only, skip), settings, duration_scale, starts=starts)
+    alone = len(found) == len(taken) == 1 and found[0].path == scenarios[0]
+    for path, reading in taken:
         scenario = reading.unwrap()
         for problem in reading.problems:
             if problem.level is Level.WARNING and not quiet:

@@ -32,7 +32,7 @@ _STDIN = Path("-")
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Change a value first, as `run --set` does.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array with one object for each file.")
+@click.option("--json", "as_json", is_flag=True, help="Print an array with one object for each scenario and suite.")
 @click.pass_context
 def command(ctx: click.Context, paths: tuple[Path, ...], sets: tuple[str, ...], as_json: bool) -> None:
     """Check scenarios and suites: files, folders with all that is in them, or - for standard input.
@@ -45,10 +45,10 @@ def command(ctx: click.Context, paths: tuple[Path, ...], sets: tuple[str, ...], 
     rows = []
     warn_of_plugins()
     for path in _files(paths):
-        row, said = _suite(path, sets) if kind_of_file(path) == "suite" else _scenario(path, sets)
-        rows.append(row)
+        told = [_suite(path, sets)] if kind_of_file(path) == "suite" else _scenarios(path, sets)
+        rows += [row for row, _ in told]
         if not as_json:
-            for line in said:
+            for line in dict.fromkeys(line for _, said in told for line in said):  # what is wrong in all is said once
                 click.echo(line)
     if as_json:
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
@@ -80,12 +80,16 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
     return found
 
 
-def _scenario(path: Path, sets: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
-    """(the row for --json, the lines for people)."""
+def _scenarios(path: Path, sets: tuple[str, ...]) -> list[tuple[dict[str, Any], list[str]]]:
+    """(the row for --json, the lines for people) of each scenario that a file makes."""
+    made = _read(path, sets)
+    return [_scenario(path, reading, alone=len(made) == 1) for reading in made]
+
+
+def _scenario(path: Path, reading: Reading, *, alone: bool) -> tuple[dict[str, Any], list[str]]:
     from chaosllm.adapters.scenario_file import today
     from chaosllm.language.accept import warn_of_days
 
-    reading = _read(path, sets)
     problems = [*reading.problems, *(warn_of_days(reading.scenario.accept, today()) if reading.scenario else ())]
     row = _row(path, "scenario", problems, ok=reading.scenario is not None)
     lines = [str(problem) for problem in problems]
@@ -95,7 +99,7 @@ def _scenario(path: Path, sets: tuple[str, ...]) -> tuple[dict[str, Any], list[s
         row["rules"] = len(scenario.rules)
         row["operations"] = None if scenario.load.closed else round(scenario.load.expected(0.0, scenario.duration))
         row["duration"] = scenario.duration
-        lines.append(f"{path}: ok: {_size(reading)}")
+        lines.append(f"{path}: ok: {'' if alone else f'{scenario.name}: '}{_size(reading)}")
     return row, lines
 
 
@@ -107,16 +111,17 @@ def _suite(path: Path, sets: tuple[str, ...]) -> tuple[dict[str, Any], list[str]
 
     reading = suite(path)
     problems = list(reading.problems)
-    names, seconds = [], 0.0
+    names, seconds, ok = [], 0.0, reading.suite is not None
     for one in members(path, reading):
         try:
-            scenario = one.read(sets, environ=None).unwrap()
+            scenarios = [made.unwrap() for made in one.readings(sets, environ=None)]
         except ScenarioError as error:
             problems += [problem for problem in error.problems if problem not in problems]
+            ok = False
         else:
-            names.append(scenario.name)
-            seconds += scenario.duration
-    row = _row(path, "suite", problems, ok=reading.suite is not None and len(names) == len(reading.suite.entries))
+            names += [scenario.name for scenario in scenarios]
+            seconds += sum(scenario.duration for scenario in scenarios)
+    row = _row(path, "suite", problems, ok=ok)
     lines = [str(problem) for problem in problems]
     if reading.suite is not None and row["ok"]:
         row |= {"name": reading.suite.name, "scenarios": names, "duration": seconds}
@@ -125,19 +130,19 @@ def _suite(path: Path, sets: tuple[str, ...]) -> tuple[dict[str, Any], list[str]
     return row, lines
 
 
-def _read(path: Path, sets: tuple[str, ...]) -> Reading:
+def _read(path: Path, sets: tuple[str, ...]) -> list[Reading]:
     from chaosllm.adapters.scenario_file import loader
     from chaosllm.errors import Problem, Where
     from chaosllm.language.yaml_nodes import TEXT_AT_MOST
-    from chaosllm.reader import Reading, read
+    from chaosllm.reader import Reading, readings
 
     try:
         with sys.stdin.buffer if path == _STDIN else path.open("rb") as file:
             text = file.read(4 * TEXT_AT_MOST + 1)  # 4 bytes a character at most; more is refused by length
     except OSError as error:
         problem = Problem(Where(str(path), 1, 1), f"it cannot be read: {(error.strerror or str(error)).lower()}")
-        return Reading(None, [problem], "")
-    return read(text, str(path), load=loader(path.parent), sets=sets)
+        return [Reading(None, [problem], "")]
+    return readings(text, str(path), load=loader(path.parent), sets=sets)
 
 
 def _size(reading: Reading) -> str:

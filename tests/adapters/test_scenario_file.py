@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from chaosllm.adapters.scenario_file import loader, read_scenario
+from chaosllm.adapters.scenario_file import loader, read_scenario, read_scenarios
 from chaosllm.errors import ChaosError, Exit, ScenarioError
+from chaosllm.reader import read
 
 READY = sorted((Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
 
@@ -67,3 +68,55 @@ def test_missing_file(tmp_path: Path) -> None:
         with pytest.raises(ChaosError, match=says) as caught:
             read_scenario(path)
         assert caught.value.exit_code is Exit.USAGE
+
+
+VARY = """\
+include: parts/base.yaml
+name: many
+vary: {load.rate: [10/s, 20/s]}
+"""
+BASE = """\
+version: 1
+upstreams: [{provider: openai, url: simulator}]
+target: {operation: {path: /chat, json: {message: "{prompt}"}}}
+phases:
+  - {name: calm, duration: 10s}
+  - {name: block, repeat: 2, phases: [{name: storm, duration: 10s, rules: [include: storm.yaml]}]}
+"""
+
+
+def test_a_file_of_parts_that_varies(tmp_path: Path) -> None:
+    """Included files are read beside the scenario, each combination is a reading, and what was run needs none."""
+    path = tmp_path / "many.yaml"
+    (tmp_path / "parts").mkdir()
+    path.write_text(VARY)
+    (tmp_path / "parts" / "base.yaml").write_text(BASE)
+    (tmp_path / "parts" / "storm.yaml").write_text("fault: hang\nwhen: {share: 20%}\n")
+    made = read_scenarios(path, duration_scale=0.5)
+    assert [one.unwrap().name for one in made] == ["many-rate-10-per-s", "many-rate-20-per-s"]
+    assert [phase.duration for phase in made[0].unwrap().phases] == [5, 5, 5]
+    assert all(read(one.as_run).scenario == one.scenario for one in made)
+    assert read_scenario(path, ["load.rate=20/s"]).unwrap().load.rate == 20
+    with pytest.raises(ScenarioError, match="makes 2 scenarios"):
+        read_scenario(path)
+
+
+def test_problems_of_all_variants(tmp_path: Path) -> None:
+    """What is wrong with the second value is told with what is wrong with the first, and what both share once."""
+    path = tmp_path / "many.yaml"
+    text = BASE.replace("[include: storm.yaml]", "[{fault: hagn}]") + "name: x\nvary: {load.rate: [10, 20]}\n"
+    path.write_text(text)
+    with pytest.raises(ScenarioError) as caught:
+        read_scenarios(path)
+    assert [str(one.where).removeprefix(str(path)) for one in caught.value.problems] == [":6:84", ":8:20", ":8:24"]
+
+
+def test_include_leaves_no_folder(tmp_path: Path) -> None:
+    """An include by a symbolic link out of the folder is refused as any file is."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret.yaml").write_text("name: secret")
+    (tmp_path / "in" / "link.yaml").symlink_to(tmp_path / "secret.yaml")
+    (tmp_path / "in" / "top.yaml").write_text("include: link.yaml\n")
+    with pytest.raises(ScenarioError, match="outside the scenario's folder") as caught:
+        read_scenarios(tmp_path / "in" / "top.yaml")
+    assert str(caught.value.problems[0].where).endswith("top.yaml:1:10")

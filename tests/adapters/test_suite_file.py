@@ -50,10 +50,10 @@ def test_folder_and_suite(library):
 def test_changes_of_a_suite(library):
     """A suite's settings and scale reach its scenario; what the command line says comes on top."""
     calm = chosen([library / "suites" / "ci.yaml"])[1]
-    scenario = calm.read().unwrap()
+    scenario = calm.readings()[0].unwrap()
     assert (scenario.load.rate, scenario.duration) == (9, 105)
-    assert calm.read(["load.rate=7/s"], duration_scale=0.1).unwrap().load.rate == 7
-    assert calm.read(["load.rate=7/s"], duration_scale=0.1).unwrap().duration == 10.5
+    assert calm.readings(["load.rate=7/s"], duration_scale=0.1)[0].unwrap().load.rate == 7
+    assert calm.readings(["load.rate=7/s"], duration_scale=0.1)[0].unwrap().duration == 10.5
 
 
 def test_wrong_setting_stands_in_the_suite(library):
@@ -61,7 +61,7 @@ def test_wrong_setting_stands_in_the_suite(library):
     path = library / "suites" / "ci.yaml"
     path.write_text(path.read_text().replace("9/s", "9"))
     with pytest.raises(ScenarioError) as caught:
-        chosen([path])[1].read(["seed=x"])
+        chosen([path])[1].readings(["seed=x"])
     assert [str(problem.where) for problem in caught.value.problems] == [f"{path}:5:47", "--set:1:1"]
 
 
@@ -104,7 +104,7 @@ def test_a_suite_accepts_for_its_scenarios(library):
         + "  - {finding: no_backoff, phase: storm, owner: ana, reason: 'APP-1: later', until: '9999-12-31'}\n"
         + "  - {finding: no_backoff, phase: elsewhere, owner: ana, reason: y, until: '2021-01-01'}\n"
     )
-    spike, calm_again = [one.read() for one in chosen([path])]
+    spike, calm_again = [one.readings()[0] for one in chosen([path])]
     assert [(one.finding, one.owner) for one in spike.unwrap().accept] == [("hang", "ana"), ("no_backoff", "ana")]
     for reading in (spike, calm_again):  # the text of the run folder, which report reads years later
         flat = read(reading.as_run).unwrap().accept

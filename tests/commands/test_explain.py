@@ -227,3 +227,15 @@ def test_suite_is_no_scenario():
     error = ask(next((SCENARIOS / "suites").glob("*.yaml"))).exception
     assert "is a suite" in error.what
     assert error.exit_code == 2
+
+
+def test_file_that_varies(small):
+    """Each scenario of a file is explained by its own name; --json gives an array of them."""
+    small.write_text(SMALL + "vary: {rules.0.when.share: [20%, 50%]}\n")
+    text = ask(small)
+    assert text.exit_code == 0
+    assert [share in text.stdout for share in ("20%", "50%")] == [True, True]
+    assert [one["name"] for one in json.loads(ask(small, "--json").stdout)] == [
+        "small-share-20pct",
+        "small-share-50pct",
+    ]

@@ -45,6 +45,17 @@ def test_problems_begin_with_their_place(folder):
     assert starts == [f"{folder / 'wrong.yml'}:6:32:", f"{folder / 'wrong.yml'}:11:23:"]
 
 
+def test_file_that_varies(folder):
+    """Each scenario of a file has its line and its row; what is wrong in all is said once."""
+    path = folder / "many.yaml"
+    path.write_text(SMALL + "vary: {load.rate: [5/s, 10/s]}\nparameters: {unused: 1}\n")
+    warning, *lines = run(validate_command, path).output.splitlines()
+    assert "the parameter `unused` is not used" in warning
+    assert [line.split(": ")[2] for line in lines] == ["small-rate-5-per-s", "small-rate-10-per-s"]
+    rows = json.loads(run(validate_command, path, "--json").output)
+    assert [row["name"] for row in rows] == ["small-rate-5-per-s", "small-rate-10-per-s"]
+
+
 def test_folder(folder):
     """A folder stands for the scenarios in it, and one wrong one decides the exit code."""
     result = run(validate_command, folder)

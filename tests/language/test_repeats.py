@@ -67,6 +67,19 @@ def test_seed_alone_shuffles():
     assert 0 < sum(one[0].startswith("storm") for one in rounds) < 8
 
 
+def test_rules_that_follow_each_other_keep_doing_so():
+    """A rule that follows another one, by its name or number, follows the one of its own round."""
+    rules = "[{fault: rate_limit}, {fault: hang, name: held, when: {correlated: storm.0}}, "
+    rules += "{fault: reset, when: {correlated: {with: held, delay: 1s}}}]"
+    text = SHUFFLED.replace("[{fault: rate_limit, name: refuse}, {fault: hang, when: {share: 1%}}]", rules)
+    found = read(text)
+    assert found.errors == []
+    for phase in found.unwrap().phases:
+        if phase.block == "storm":
+            leaders = [rule.when.correlated.leader for rule in phase.rules if rule.when.correlated]
+            assert leaders == [phase.rules[0].name, phase.rules[1].name]
+
+
 def test_settings_and_scale_reach_into_groups():
     """A phase in a group is named as one outside, for all its rounds, and the scale multiplies every round once."""
     changed = read(GROUP, sets=["phases.storm.duration=30s", "rules.1.when.share=5%", "phases.block.repeat=2"], scale=2)
