@@ -123,8 +123,10 @@ def standing(told: Sequence[Told], bound: float | None, tolerance: float = 0.0, 
         return Standing("unknown", None, None, 0.5, next=1.0)
     found = _Search(told, bound, tolerance, lowest).standing
     if found.kind == "everywhere":
-        ran = {one.at for one in told}
-        return replace(found, next=next((at for at in (lowest, (lowest + 1) / 2) if at not in ran), None))
+        middle = (lowest + 1) / 2
+        if all(one.at > lowest for one in told):
+            return replace(found, next=lowest)
+        return found if any(abs(one.at - middle) < 0.25 for one in told) else replace(found, next=middle)
     if found.kind != "not_monotone":
         return found
     turned = _Search([replace(one, at=1 - one.at) for one in told], bound, tolerance, 0.0).standing

@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "demo": "Show two sample apps under fire, one fragile and one hardened: no key, no network.",
     "run": "Run scenarios against an app and judge what it did.",
     "new": "Write a first scenario of your own, from a few questions.",
+    "sweep": "Find the level of a parameter at which an objective breaks, with an interval.",
     "validate": "Check scenarios and suites; every problem with line and column.",
     "explain": "Say what a scenario will do and what it can show, before it runs; or what a fault does.",
     "report": "Judge and render a run folder again.",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import shlex
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
+from chaosllm.commands._launch import WithApp, check_scale, checked_rate, lacking, launch, the_app
 from chaosllm.commands._plugins import warn_of_plugins
 from chaosllm.commands._scenario import ScenarioFile
 from chaosllm.commands._selection import Selection, read_all, selecting
@@ -23,47 +20,9 @@ if TYPE_CHECKING:
 
     from chaosllm.adapters.supervisor.order import Order, Result
 
-#: Where Run keeps the words after `--`, out of click's sight.
-_COMMAND = "chaosllm.command"
-#: How the name of a scenario ends.
-_SUFFIXES = (".yaml", ".yml")
-
-
-class Run(click.Command):
-    """Takes what follows `--` as the app's command; click alone would take it for more scenarios."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click does, on what stands before `--`."""
-        if "--" in args:
-            end = args.index("--")
-            args, ctx.meta[_COMMAND] = args[:end], tuple(args[end + 1 :])
-            if not ctx.meta[_COMMAND]:
-                raise click.UsageError("`--` is followed by no command", ctx)
-        elif (at := _forgotten(args)) is not None:
-            said = shlex.join([*args[:at], "--", *args[at:]])
-            raise click.UsageError(
-                f"{args[at]} is a command, not a scenario: put `--` before it: chaosllm run {said}", ctx
-            )
-        return super().parse_args(ctx, args)
-
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """The usage line, with the command."""
-        return [*super().collect_usage_pieces(ctx), "[-- COMMAND...]"]
-
-
-def _forgotten(args: list[str]) -> int | None:
-    """Where `--` is missing: at a word after a scenario that this shell would run; None when it is nowhere."""
-    after = False
-    for at, word in enumerate(args):
-        if word.endswith(_SUFFIXES):
-            after = True
-        elif after and not args[at - 1].startswith("-") and not word.startswith("-") and shutil.which(word):
-            return at
-    return None
-
 
 @click.command(
-    cls=Run,
+    cls=WithApp,
     epilog="\b\nExamples:\n"
     "  chaosllm run scenarios/calm.yaml --app hardened\n"
     "  chaosllm run scenarios/rate-limit-storm.yaml -- python -m myapp\n"
@@ -117,16 +76,8 @@ def command(
     The app is the one that the scenario names (target), or the one behind `--`, `--app` or
     `--target`. Its calls must go through the proxy; one clean operation shows that first.
     """
-    words: tuple[str, ...] = ctx.meta.get(_COMMAND, ())
-    given = [name for name in ("target", "app") if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    if words or given:  # what stands on the command line wins over a variable such as CHAOSLLM_TARGET
-        target, app = (target if "target" in given else None), (app if "app" in given else None)
-    if sum((target is not None, app is not None, bool(words))) > 1:
-        raise click.UsageError("--target, --app and -- COMMAND each name the app: give one of them")
-    if not 0 < duration_scale < 10_000:
-        raise click.UsageError(f"--duration-scale {duration_scale:g}: expected a number above 0, such as 0.5")
-    if target is not None:
-        _check_url(target)
+    target, app, words = the_app(ctx, target, app)
+    check_scale(duration_scale)
     from chaosllm.adapters.suite_file import chosen  # noqa: PLC0415  # late, so that --help stays quick
     from chaosllm.adapters.supervisor.order import Order, Result  # noqa: PLC0415  # as above
 
@@ -134,7 +85,7 @@ def command(
     if seed is not None:
         settings.append(f"seed={seed}")
     if rate is not None:
-        settings.append(f"load.rate={_rate(rate)}")
+        settings.append(f"load.rate={checked_rate(rate)}")
 
     orders = []
     starts = target is None and app is None and not words
@@ -155,9 +106,9 @@ def command(
     if not quiet:
         warn_of_plugins()
     results: list[Result] = []
-    lacking = _lacking(words)
+    gone = lacking(words)
     for order in orders:
-        result = Result(lacking.exit_code, error=lacking) if lacking else _run(order, quiet=quiet)
+        result = Result(gone.exit_code, error=gone) if gone else launch(order, quiet=quiet)
         _show(order, result, as_json=as_json)
         results.append(result)
         if result.code is Exit.INTERRUPTED:
@@ -179,42 +130,6 @@ def _apart(orders: Sequence[Order]) -> None:
                 exit_code=Exit.USAGE,
             )
         first[order.out] = order
-
-
-def _lacking(words: tuple[str, ...]) -> ChaosError | None:
-    """What to say when the app's command is not there: before anything is started for it."""
-    if not words or shutil.which(words[0]):
-        return None
-    why = "permission denied" if Path(words[0]).exists() else "no such file or directory"
-    return ChaosError(
-        f"cannot be started: {words[0]}: {why}",
-        hint="behind -- give a command as you would type it here, such as -- python -m myapp",
-        blame=Blame.TARGET,
-    )
-
-
-def _rate(text: str) -> str:
-    from chaosllm.units import parse_rate  # noqa: PLC0415  # late, as above
-
-    try:
-        parse_rate(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--rate") from None
-    return text
-
-
-def _run(order: Order, *, quiet: bool) -> Result:
-    from chaosllm.adapters.supervisor.session import Session  # noqa: PLC0415  # late, as above
-    from chaosllm.commands._console import Progress  # noqa: PLC0415  # as above
-    from chaosllm.commands._signals import interrupting  # noqa: PLC0415  # as above
-
-    async def go() -> Result:
-        with Progress(order.scenario, quiet=quiet) as progress:
-            session = Session(order, progress)
-            with interrupting([session]):
-                return await session.run()
-
-    return asyncio.run(go())
 
 
 def _show(order: Order, result: Result, *, as_json: bool) -> None:
@@ -254,19 +169,3 @@ def _machine(order: Order, result: Result) -> dict[str, Any]:
         error = result.error
         found["error"] = {"what": error.what, "hint": error.hint, "blame": str(error.blame)}
     return found
-
-
-def _check_url(url: str) -> None:
-    from urllib.parse import urlsplit  # noqa: PLC0415  # late, as above
-
-    parts = urlsplit(url)
-    try:
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        good = False
-    if not good:
-        raise ChaosError(
-            f"--target {url} is no address",
-            hint=f"http://{url}" if "://" not in url and ":" in url else "such as http://127.0.0.1:8000",
-            exit_code=Exit.USAGE,
-        )

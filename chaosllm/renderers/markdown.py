@@ -71,7 +71,8 @@ def _head(summary: Mapping[str, Any]) -> list[str]:
     return parts
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """A Markdown table, its first `left` columns set to the left; cells are Markdown already."""
     marks = [":--" if place < left else "--:" for place in range(len(head))]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, marks, *rows))
 
@@ -87,7 +88,7 @@ def _objectives(objectives: Sequence[Mapping[str, Any]]) -> list[str]:
         )
         for item in objectives
     ]
-    return ["### Objectives", _table(("", "objective", "measured"), rows, left=2)]
+    return ["### Objectives", table(("", "objective", "measured"), rows, left=2)]
 
 
 def _findings(findings: Sequence[Mapping[str, Any]], withheld: str, unseen: str) -> list[str]:
@@ -130,7 +131,7 @@ def _phases(phases: Mapping[str, Mapping[str, Any]]) -> list[str]:
             )
         )
     head = ("phase", "role", "operations", "success", "p50", "p95", "attempts per operation")
-    return ["### Phases", _table(head, rows, left=2)]
+    return ["### Phases", table(head, rows, left=2)]
 
 
 def _injection(injection: Sequence[Mapping[str, Any]], strange: str) -> list[str]:
@@ -142,8 +143,8 @@ def _injection(injection: Sequence[Mapping[str, Any]], strange: str) -> list[str
         (code(row.get("rule")), code(row.get("fault")), *(words.count(row.get(name)) for name in names))
         for row in injection
     ]
-    table = _table(("rule", "fault", *(name.replace("_", " ") for name in names)), rows, left=2)
-    return [*note, f"<details><summary>Injection proof: {words.injected(injection)}</summary>\n\n{table}\n\n</details>"]
+    shown = table(("rule", "fault", *(name.replace("_", " ") for name in names)), rows, left=2)
+    return [*note, f"<details><summary>Injection proof: {words.injected(injection)}</summary>\n\n{shown}\n\n</details>"]
 
 
 def _validity(checks: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -159,7 +160,7 @@ def _validity(checks: Sequence[Mapping[str, Any]]) -> list[str]:
 def _instrument(summary: Mapping[str, Any]) -> list[str]:
     line = told.line(summary)
     rows = [tuple(text(cell) for cell in row) for row in told.rows(summary)]
-    parts = [_table(told.HEAD, rows)] if rows else []
+    parts = [table(told.HEAD, rows)] if rows else []
     parts += ["\n".join(f"- {text(one)}" for one in told.sentences(summary))]
     body = "\n\n".join(part for part in parts if part)
     return [f"<details><summary>{line or 'How exact the run was'}</summary>\n\n{body}\n\n</details>"] if body else []

@@ -1,0 +1,90 @@
+"""Draws a sweep: the degradation curve with its intervals, the objective, and where it breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from chaosllm.adapters import chart_canvas as canvas
+from chaosllm.adapters.chart_canvas import DASHES
+from chaosllm.adapters.chart_svg import standalone
+from chaosllm.levels import Range
+from chaosllm.renderers import _words as words
+from chaosllm.renderers._style import BLUE, GREY, VERMILLION
+from chaosllm.renderers._sweep import side
+
+NAME = "sweep"
+#: One mark for each side, because colour alone tells not everyone.
+_MARKS = {"holds": "o", "fails": "X", "between": "s"}
+_LABELS = {"holds": "holds", "fails": "fails", "between": "cannot tell"}
+_COLOURS = {"holds": BLUE, "fails": VERMILLION, "between": GREY}
+
+
+def draw(made: Mapping[str, Any], span: Range) -> dict[str, bytes]:
+    """The picture's files by name, as SVG and PNG; none without a level to draw."""
+    if not made["curve"]:
+        return {}
+    with canvas.style():
+        figure, axes = canvas.figure()
+        _objective(axes, made)
+        _breaking(axes, made, span)
+        _curve(axes, made)
+        if span.by_ratio:
+            axes.set_xscale("log")
+        room = 0.03 * (span.high - span.low)
+        axes.set_xlim(
+            span.low / 1.1 if span.by_ratio else span.low - room, span.high * 1.1 if span.by_ratio else span.high + room
+        )
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: span.text(value) if value > 0 else "0"))
+        axes.xaxis.set_minor_formatter(FuncFormatter(lambda _value, _: ""))
+        axes.set_xlabel(words.clean(made["path"], longest=60))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        canvas.legend(axes)
+        said = words.clean(made["says"])
+        alt = f"The degradation curve over {words.clean(made['path'], longest=60)}, with 95% intervals. {said}."
+        return {f"{NAME}.svg": standalone(canvas.svg(figure), NAME, alt).encode(), f"{NAME}.png": canvas.png(figure)}
+
+
+def _objective(axes: Any, made: Mapping[str, Any]) -> None:
+    """The bound as a line, where what is drawn is what it bounds."""
+    objective = made["objective"]
+    text = words.clean(objective["text"], longest=50)
+    if objective["counted"]:
+        axes.axhline(objective["good"], color=GREY, linewidth=1.2, linestyle=DASHES[2], label=text)
+        axes.set_ylabel("operations that count as good")
+    else:
+        axes.set_ylabel(f"runs that met {text}")
+    axes.set_ylim(-0.03, 1.03)
+
+
+def _breaking(axes: Any, made: Mapping[str, Any], span: Range) -> None:
+    """The interval of the breaking point as a band, and its value as a line in it."""
+    breaking = made["breaking_point"]
+    if breaking["kind"] not in ("found", "unknown"):
+        return
+    low = span.low if breaking["low"] is None else breaking["low"]
+    high = span.high if breaking["high"] is None else breaking["high"]
+    axes.axvspan(low, high, color=VERMILLION, alpha=0.14, linewidth=0, zorder=0, label="breaks in here (95%)")
+    if breaking["value"] is not None:
+        axes.axvline(
+            breaking["value"], color=VERMILLION, linewidth=1.2, label=f"likeliest: {breaking['text']['value']}"
+        )
+
+
+def _curve(axes: Any, made: Mapping[str, Any]) -> None:
+    points = [point for point in made["curve"] if point["share"] is not None]
+    at = np.array([point["value"] for point in points])
+    share = np.array([point["share"] for point in points])
+    axes.plot(at, share, color=GREY, linewidth=0.9, alpha=0.7, zorder=1)
+    for kind, mark in _MARKS.items():
+        rows = [n for n, point in enumerate(points) if side(point["value"], made) == kind]
+        if rows:
+            below = [share[n] - points[n]["low"] for n in rows]
+            above = [points[n]["high"] - share[n] for n in rows]
+            axes.errorbar(
+                at[rows], share[rows], yerr=np.clip([below, above], 0, None), fmt=mark, color=_COLOURS[kind],
+                markersize=5.5, elinewidth=1.3, capsize=2.5, label=_LABELS[kind], zorder=2,
+            )  # fmt: skip
