@@ -120,7 +120,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> dict[str, Exit]:
     """Name -> how its run ends; runs are not begun."""
     codes: dict[str, Exit] = {}
     monkeypatch.setattr(
-        "chaosllm.commands.run._run", lambda order, quiet: OrderResult(codes[order.scenario.name], order.out)
+        "chaosllm.commands.run.launch", lambda order, quiet: OrderResult(codes[order.scenario.name], order.out)
     )
     return codes
 
