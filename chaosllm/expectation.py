@@ -19,6 +19,7 @@ from chaosllm.call import Call, Request
 from chaosllm.faults import Context, Selective
 from chaosllm.language.rules import struck_words
 from chaosllm.limiter import Limiter
+from chaosllm.matching import asks
 from chaosllm.mix import Mix
 from chaosllm.plan import ends_the_list
 from chaosllm.providers import Provider
@@ -59,8 +60,10 @@ def expect(scenario: Scenario, providers: Mapping[str, Provider]) -> dict[str, E
     for phase in scenario.phases:
         if phase.rules:
             first, end = (int(at) for at in np.searchsorted(due, (phase.start, phase.end)))
-            asked = {at: mix.name(at) for at in range(first, end)}
-            found |= _in_phase(scenario, providers, phase, due[first:end], asked)
+            # Operations of a session are taken to be due when it begins, because nobody knows how long answers take.
+            steps = [(user, step) for user in range(first, end) for step in range(len(mix.session(user).steps))]
+            asked = {user * mix.stride + step: mix.name(user * mix.stride + step) for user, step in steps}
+            found |= _in_phase(scenario, providers, phase, due[[user for user, _ in steps]], asked)
     return found
 
 
@@ -180,7 +183,7 @@ def _remark(rule: Rule, scenario: Scenario, calls: list[Call], struck: list[Call
 def _operation_fits(match: Match, index: int, name: str) -> bool:
     """Whether a call of this operation could fit, by what the operation tells."""
     return (
-        (not match.operation or index in match.operation or bool(name and name in match.operation))
+        (not match.operation or index in match.operation or asks(match.operation, name))
         and (not match.any_ or any(_operation_fits(one, index, name) for one in match.any_))
         and all(_operation_fits(one, index, name) for one in match.all_)
         and not (match.not_ is not None and match.not_ == Match(operation=match.not_.operation)

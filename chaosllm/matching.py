@@ -25,12 +25,17 @@ def matches(match: Match, call: Call, request: Request, provider: Provider) -> b
         and (match.tools is None or match.tools == call.tools)
         and (match.stream is None or match.stream == call.stream)
         and (not match.attempt or call.attempt in match.attempt)
-        and (not match.operation or call.operation in match.operation or call.asks in match.operation)
+        and (not match.operation or call.operation in match.operation or asks(match.operation, call.asks))
         and (match.prompt is None or re.search(match.prompt, provider.prompt(request)) is not None)
         and (match.not_ is None or not matches(match.not_, call, request, provider))
         and (not match.any_ or any(matches(one, call, request, provider) for one in match.any_))
         and all(matches(one, call, request, provider) for one in match.all_)
     )
+
+
+def asks(wanted: tuple[int | str, ...], name: str) -> bool:
+    """Whether an operation of this name is among the wanted; the name of a session stands for all its steps."""
+    return bool(name) and (name in wanted or name.partition(".")[0] in wanted)
 
 
 def _fits(globs: tuple[str, ...], value: str) -> bool:

@@ -29,6 +29,7 @@ from chaosllm.units import format_duration
 
 #: What stands by every latency of a locustfile's load (METHOD section 1: coordinated omission).
 CLOSED_LOOP = "closed loop: latency counts from sending, so stalls hide"
+SESSIONS = "sessions: a stalled answer delays the user's next requests, which nobody counts as late"
 #: Metrics that an open loop counts from the intended start.
 _FROM_DUE = ("latency_", "ttft_", "degradation", "time_to_recover")
 #: An answer to "how many operations would decide it" above this is no help.
@@ -87,10 +88,12 @@ def judge_objectives(run: Run, findings: Sequence[Finding], spoiled: Callable[[O
 
 
 def _note(run: Run, objective: Objective) -> str:
-    """What a closed loop makes of a latency: it counts from sending, and what stalls sends less."""
+    """What it means for a latency that users wait for answers: it counts from sending, and what stalls sends less."""
     names = (objective.metric, objective.reference[0] if objective.reference else "")
     timed = any(name.startswith(_FROM_DUE) for name in names)
-    return CLOSED_LOOP if run.scenario.load.closed and timed else ""
+    if not timed:
+        return ""
+    return CLOSED_LOOP if run.scenario.load.closed else SESSIONS if run.scenario.target.sessions else ""
 
 
 def _judge(run: Run, objective: Objective, findings: Sequence[Finding], alpha: float) -> Judged:

@@ -1,10 +1,11 @@
 """What happens to each call: a Scenario and its seed, asked once a call.
 
 Laws:
-1. The same seed decides the same for the same call at any concurrency; live buckets, budgets, `load` and
-   `max_active_faults` are exempt by nature.
+1. The same seed decides the same for the same call at any concurrency; live buckets, budgets, `load`,
+   `max_active_faults` and, where users have sessions, what counts the operations of a phase are exempt by nature.
 2. A rule is on for an operation that was due in its phase; once the phase is over by the clock no
-   later call of it is touched. A first call may be GRACE late, because apps take time to ask.
+   later call of it is touched. A first call may be GRACE late, because apps take time to ask. Of a session only
+   the first operation is due beforehand: the others follow the clock.
 3. Nothing here waits, reads a clock or prints.
 """
 
@@ -67,6 +68,7 @@ class Plan:
         self._due = scenario.load.due_times(scenario.seed, scenario.duration)
         self._first_due = {phase.name: bisect_left(self._due, phase.start) for phase in scenario.phases}
         self._mix = Mix(scenario.target, scenario.seed)
+        self._stride = 1 if scenario.load.closed else self._mix.stride
         self._named = any(self._mix.names)
         self._ordinals: dict[str, int] = {}
         self._open: dict[str, Held] = {}
@@ -257,19 +259,20 @@ class Plan:
         return phase, t < phase.end + late
 
     def _due_of(self, call: Call) -> float | None:
-        known = call.operation is not None and call.operation < len(self._due)
-        return self._due[call.operation] if known and call.operation is not None else None
+        if call.operation is None:
+            return None
+        user, step = divmod(call.operation, self._stride)
+        return self._due[user] if step == 0 and user < len(self._due) else None
 
     def _place(self, call: Call, phase: Phase, t: float) -> tuple[float, int]:
         """(seconds into the phase, ordinal in the phase) for the call's trigger."""
-        due = self._due_of(call)
-        if self._held is None and due is not None and call.operation is not None:
-            return due - phase.start, call.operation - self._first_due[phase.name]
-        if call.operation is not None and self._held is not None:
-            return t, call.operation
+        due = None if self._held is not None else self._due_of(call)
+        since = self._since(phase, t) if due is None else due - phase.start
+        if call.operation is not None and self._stride == 1 and (self._held is not None or due is not None):
+            return since, call.operation - (0 if due is None else self._first_due[phase.name])
+        # Here nothing is due beforehand: how many come before a step of a session hangs on how long answers take.
         count = Tally.next if call.attempt == 0 else _so_far
-        number = self._store.change(f"phase:{phase.name}", Tally, count)
-        return (t if self._held is not None else t - phase.start), number
+        return since, self._store.change(f"phase:{phase.name}", Tally, count)
 
     def _over(self, t: float) -> bool:
         return self.scenario.limits.max_duration is not None and t >= self.scenario.limits.max_duration

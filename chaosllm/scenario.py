@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chaosllm.arrivals import Arrivals, Shape, due_times, offered
+from chaosllm.distribution import Distribution
 from chaosllm.errors import Where
 from chaosllm.faults import Fault
 from chaosllm.trigger import Trigger
@@ -47,8 +48,9 @@ class Degraded:
 class Operation:
     """What one user asks of the app.
 
-    `{prompt}` or another column of the rows, and `${env:NAME}`, are replaced in `json`, `body`, `path`, `headers`
-    and `cookies`. `weight` is how often it is asked beside the others; `name` is "" where it is the only one.
+    `{prompt}` or another column of the rows, what an earlier operation of its session took, and `${env:NAME}` are
+    replaced in `json`, `body`, `path`, `headers` and `cookies`. `weight` is how often it is asked beside the others;
+    `name` is "" where it is the only one. `take` is name -> JSONPath into its answer.
     """
 
     name: str = ""
@@ -65,6 +67,16 @@ class Operation:
     failed: dict[str, str] = field(default_factory=dict)
     good: Good = field(default_factory=Good)
     degraded: Degraded | None = None
+    take: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one user does: operations one after the other, each after the answer to the one before it and a pause."""
+
+    steps: tuple[int, ...]  # places in the target's operations, at least one
+    weight: float = 1.0  # how often, beside the others
+    think: Distribution | None = None  # the pause, in seconds; None: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +95,7 @@ class Target:
     url: str = "http://127.0.0.1:8000"
     start: Start | None = None
     operations: tuple[Operation, ...] = ()
+    sessions: tuple[Session, ...] = ()  # () where each user asks one operation
     timeout: float = 30.0
     control: tuple[str, ...] = ()
 
@@ -103,7 +116,10 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Open-loop load, `rate` operations per second; or the `users` of a locustfile, a closed loop."""
+    """Open-loop load, `rate` users per second; or the `users` of a locustfile, a closed loop.
+
+    Each user asks one operation, or goes through a session of them.
+    """
 
     rate: float = 5.0
     arrivals: Arrivals = "poisson"
@@ -122,13 +138,13 @@ class Load:
         return self.locustfile is not None
 
     def due_times(self, seed: int, until: float) -> array[float]:
-        """When each operation is due, in seconds from the run's start; none of a closed loop."""
+        """When each user comes, in seconds from the run's start; none of a closed loop."""
         if self.closed:
             return array("d")
         return due_times(self.rate, self.arrivals, seed, until, shape=self.shape, cv=self.cv)
 
     def expected(self, start: float, end: float) -> float:
-        """Operations due between two seconds of the run, on average."""
+        """Users who come between two seconds of the run, on average."""
         return offered(self.rate, self.shape, start, end)
 
     @property

@@ -1,7 +1,8 @@
 """Which operation a user asks: by weight, the same for the same seed and index."""
 
+from chaosllm.distribution import Uniform
 from chaosllm.mix import Mix
-from chaosllm.scenario import Operation, Target
+from chaosllm.scenario import Operation, Session, Target
 from chaosllm.stats import binomial_interval
 
 CHAT, SEARCH, LOGIN = (
@@ -33,3 +34,27 @@ def test_one_operation_is_always_asked():
     assert (Mix(Target(operations=(Operation(),)), 7).place(3), Mix(Target(), 7).name(3)) == (0, "")
     assert not Mix(Target(operations=(CHAT,)), 7).several
     assert Mix(Target(operations=(CHAT,)), 7).name(3) == "chat"
+
+
+def test_a_number_tells_user_and_step():
+    """User n asks n * stride and what follows; a shorter session leaves numbers out, and weights are of sessions."""
+    sessions = (Session((0, 0), 3.0), Session((1, 2, 0), 1.0))
+    mix = Mix(Target(operations=(CHAT, SEARCH, LOGIN), sessions=sessions), 7)
+    assert (mix.stride, mix.mean_steps) == (3, 2.25)
+    users = [mix.session(user) for user in range(2000)]
+    low, high = binomial_interval(2000, 0.75, 0.99999)
+    assert low <= users.count(sessions[0]) <= high
+    for user, session in enumerate(users[:50]):
+        assert tuple(mix.place(3 * user + step) for step in range(len(session.steps))) == session.steps
+    assert mix.name(3 * users.index(sessions[1]) + 1) == "in"
+
+
+def test_each_pause_is_drawn_once():
+    """The same step thinks as long wherever it is asked for; without `think` nobody does."""
+    thinks = Session((0, 0, 0), think=Uniform(1.0, 3.0))
+    mix = Mix(Target(operations=(CHAT,), sessions=(thinks,)), 7)
+    pauses = [mix.pause(index) for index in range(100)]
+    assert pauses == [Mix(Target(operations=(CHAT,), sessions=(thinks,)), 7).pause(index) for index in range(100)]
+    assert 1 <= min(pauses) < 1.2
+    assert 2.8 < max(pauses) <= 3
+    assert Mix(Target(operations=(CHAT,), sessions=(Session((0, 0)),)), 7).pause(1) == 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from chaosllm import scenario as model
 from chaosllm.arrivals import Arrivals
+from chaosllm.distribution import DurationDistribution
 from chaosllm.language.kinds import (
     CookieName,
     FileName,
@@ -19,6 +20,7 @@ from chaosllm.language.kinds import (
     PositiveRate,
     Regex,
     Route,
+    Taken,
     Text,
     check_http_url,
     check_json_schema,
@@ -26,6 +28,7 @@ from chaosllm.language.kinds import (
 )
 from chaosllm.language.offer import ShapeFile, shape_of
 
+_STEPS = 100  # requests of one session, at most
 #: How uneven the gaps of gamma arrivals are unless said otherwise: twice as uneven as chance.
 _BURSTY = 2.0
 
@@ -52,8 +55,8 @@ class DegradedFile(Model):
     text: Regex | None = None
 
 
-class OperationFile(Model):
-    """What one user asks of the app; `{prompt}` is replaced in json, body, path and headers."""
+class RequestFile(Model):
+    """One request; `{prompt}` is replaced in json, body, path and headers."""
 
     method: Annotated[str, AfterValidator(check_method)] = "POST"
     path: Route = "/"
@@ -67,6 +70,26 @@ class OperationFile(Model):
     failed: Annotated[dict[str, str], Field(description="sse: what says that the answer failed")] = {}
     good: Annotated[GoodFile, Field(default_factory=GoodFile)]
     degraded: DegradedFile | None = None
+    take: Annotated[
+        dict[Taken, JsonPath],
+        Field(description="what the session's next requests need of a JSON answer: name -> JSONPath, for `{name}`"),
+    ] = {}
+
+
+class OperationFile(RequestFile):
+    """What one user asks of the app, once or several times in a row."""
+
+    turns: Annotated[int, Field(ge=1, le=_STEPS, description="how often one user asks it, one after the other")] = 1
+    think: Annotated[
+        DurationDistribution | None,
+        Field(description="the user's pause after each answer: a duration, or a distribution"),
+    ] = None
+
+
+class StepFile(RequestFile):
+    """One of the requests of a session."""
+
+    name: PhaseName
 
 
 class AskedFile(OperationFile):
@@ -74,6 +97,10 @@ class AskedFile(OperationFile):
 
     name: PhaseName
     weight: Annotated[float, Field(gt=0, le=1_000_000, description="how often, beside the others")] = 1.0
+    steps: Annotated[
+        list[StepFile] | None,
+        Field(min_length=1, max_length=_STEPS, description="a session: requests that one user makes in this order"),
+    ] = None
 
 
 class StartFile(Model):
@@ -120,7 +147,8 @@ def target_of(found: TargetFile) -> model.Target:
     return model.Target(
         url=found.url.rstrip("/"),
         start=model.Start(tuple(start.command), start.ready, start.env) if start else None,
-        operations=_operations(found),
+        operations=tuple(operations_of(found)),
+        sessions=tuple(sessions_of(found)),
         timeout=found.timeout,
         control=tuple(found.control),
     )
@@ -132,13 +160,30 @@ def load_of(found: LoadFile, until: float, read: Callable[[str], str] | None) ->
     return model.Load(**plain, shape=shape_of(found.shape, until, read), cv=found.cv or _BURSTY)
 
 
-def _operations(found: TargetFile) -> tuple[model.Operation, ...]:
-    if found.operations is not None:
-        return tuple(_operation(one, one.name, one.weight) for one in found.operations)
-    return (_operation(found.operation),) if found.operation else ()
+def operations_of(found: TargetFile) -> Iterator[model.Operation]:
+    """Every operation, the steps of sessions too."""
+    if found.operation is not None:
+        yield _operation(found.operation)
+    for one in found.operations or ():
+        if one.steps is None:
+            yield _operation(one, one.name, one.weight)
+        for step in one.steps or ():
+            yield _operation(step, f"{one.name}.{step.name}", one.weight)
 
 
-def _operation(found: OperationFile, name: str = "", weight: float = 1.0) -> model.Operation:
+def sessions_of(found: TargetFile) -> Iterator[model.Session]:
+    """What each user does; nothing where all of them ask one operation each."""
+    asked = [found.operation] if found.operation is not None else found.operations or []
+    if all(one.turns == 1 and (not isinstance(one, AskedFile) or one.steps is None) for one in asked):
+        return
+    place = 0
+    for one in asked:
+        steps = len(one.steps or (None,)) if isinstance(one, AskedFile) else 1
+        yield model.Session(tuple(range(place, place + steps)) * one.turns, getattr(one, "weight", 1.0), one.think)
+        place += steps
+
+
+def _operation(found: RequestFile, name: str = "", weight: float = 1.0) -> model.Operation:
     good, degraded = found.good, found.degraded
     return model.Operation(
         name=name,
@@ -155,4 +200,5 @@ def _operation(found: OperationFile, name: str = "", weight: float = 1.0) -> mod
         failed=found.failed,
         good=model.Good(good.status, good.min_chars, good.json_, good.regex, good.schema_, good.max_latency),
         degraded=model.Degraded(degraded.header, degraded.json_, degraded.text) if degraded else None,
+        take=found.take,
     )

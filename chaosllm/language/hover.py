@@ -105,6 +105,7 @@ HOVER: dict[str, dict[str, str]] = {
     },
 }
 
+HOVER["Step"] = HOVER["Operation"] | {"name": "such as login; `match` and the report name it session.step"}
 HOVER["Asked"] = HOVER["Operation"] | {"name": "such as chat; `match` and the report name it"}
 
 #: What every rule may hold beside its fault's own fields.

@@ -37,7 +37,9 @@ def _phase_name(value: str) -> str:
 
 def _asked(value: object) -> object:
     if isinstance(value, str):
-        return _phase_name(value)
+        for part in value.split(".", 1):  # checkout.pay: a step of a session
+            _phase_name(part)
+        return value
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"found {shorten(value)}, expected the name of an operation, or its number from 0")
     return value
@@ -130,6 +132,12 @@ def _cookie_name(value: str) -> str:
     return value
 
 
+def _taken(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,59}", value):  # what `{name}` may hold: see places.py
+        raise ValueError(f"found {shorten(value)}, expected a word of letters, digits, `-` and `_`, such as token")
+    return value
+
+
 def check_path(value: str) -> str:
     """A path that stays in the scenario's folder."""
     parts = re.split(r"[/\\]", value)
@@ -184,6 +192,7 @@ type JsonPath = Annotated[str, AfterValidator(_json_path)]
 type Route = Annotated[str, AfterValidator(_route)]
 type FileName = Annotated[str, AfterValidator(check_path)]
 type CookieName = Annotated[str, AfterValidator(_cookie_name)]
+type Taken = Annotated[str, AfterValidator(_taken)]
 type Text = Annotated[str, AfterValidator(_environment)]
 type Expression = Annotated[str, BeforeValidator(_expression), WithJsonSchema({"type": "string"})]
 type Globs = Annotated[list[str], BeforeValidator(_listed), _one_or_more({"type": "string"})]

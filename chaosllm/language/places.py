@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -51,8 +51,8 @@ def check_places(document: Document, problems: Problems, name: str | None, text:
                 problems.add(Where(beside, line, 1), what, hint, same=what)
             return
     checks = _Places(document, problems, name or "", rows)
-    for path, said in _asked(document.data):
-        checks.text(path, said)
+    for path, said, taken in _asked(document.data):
+        checks.text(path, said, taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ class _Places:
     name: str
     rows: Rows | None
 
-    def text(self, path: Path, said: str) -> None:
+    def text(self, path: Path, said: str, taken: Collection[str]) -> None:
+        """`taken`: what the session's own answers fill."""
         if "${env:" in VARIABLE.sub("", said):
             what = "found `${env:` that is no variable"
             self.problems.add(self.document.where(path), what, "expected ${env:NAME}")
@@ -71,7 +72,11 @@ class _Places:
             return  # nobody knows its columns
         known = self.rows.columns if self.rows is not None else (PROMPT,)
         for word in dict.fromkeys(_PLACE.findall(said)):
-            if word in known:
+            if word in taken:
+                if word in known:
+                    what = f"`{cut(word)}` is taken from an answer, and is {'a column' if table else 'what users say'}"
+                    self.problems.add(self.document.where(path), what, "take it under another name")
+            elif word in known:
                 if self.rows is not None and ("headers" in path or "cookies" in path):
                     self.in_header(path, word, self.rows)
             elif word == PROMPT:
@@ -100,8 +105,21 @@ class _Places:
                 return
 
 
-def _asked(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    """The texts of the operations that may hold places, with their paths."""
+def places_in(value: Any) -> Iterator[str]:
+    """The words in braces in a text, or in those of a document."""
+    if isinstance(value, str):
+        yield from _PLACE.findall(value)
+    elif isinstance(value, Mapping):
+        for key, inside in value.items():
+            yield from places_in(key)
+            yield from places_in(inside)
+    elif isinstance(value, Iterable):
+        for inside in value:
+            yield from places_in(inside)
+
+
+def _asked(data: dict[str, Any]) -> Iterator[tuple[Path, str, Collection[str]]]:
+    """The texts of the operations that may hold places, with their paths and what their sessions take."""
     target = data.get("target")
     if not isinstance(target, dict):
         return
@@ -109,9 +127,15 @@ def _asked(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     each: list[tuple[Path, Any]] = [(("target", "operation"), target.get("operation"))]
     each += [(("target", "operations", at), one) for at, one in enumerate(listed if isinstance(listed, list) else ())]
     for path, operation in each:
-        for part in _PARTS if isinstance(operation, dict) else ():
-            yield from _texts(operation.get(part), (*path, part))
-    yield from _texts(target.get("url"), ("target", "url"))
+        if isinstance(operation, dict):
+            steps = operation.get("steps")
+            requests = [(path, operation)]
+            requests += [((*path, "steps", at), one) for at, one in enumerate(steps if isinstance(steps, list) else ())]
+            taken = {str(name) for _, one in requests if isinstance(one, dict) for name in one.get("take") or ()}
+            for where, one in requests:
+                for part in _PARTS if isinstance(one, dict) else ():
+                    yield from ((*said, taken) for said in _texts(one.get(part), (*where, part)))
+    yield from ((*said, ()) for said in _texts(target.get("url"), ("target", "url")))
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -45,14 +45,20 @@ class Samples:
     phases: Sequence[Phase]
     load: Load
     seed: int
+    steps: float = 1.0  # operations that each user asks, on average; all taken to be due when the user comes
 
     @cached_property
     def _counts(self) -> dict[str, int]:
         end = self.phases[-1].end
         if self.load.expected(0.0, end) > _COUNTED:
-            return {phase.name: round(self.load.expected(phase.start, phase.end)) for phase in self.phases}
+            return {phase.name: round(self._expected(phase)) for phase in self.phases}
         due = self.load.due_times(self.seed, end)
-        return {phase.name: sum(1 for t in due if phase.start <= t < phase.end) for phase in self.phases}
+        users = {phase.name: sum(1 for t in due if phase.start <= t < phase.end) for phase in self.phases}
+        return {name: round(many * self.steps) for name, many in users.items()}
+
+    def _expected(self, phase: Phase) -> float:
+        """Operations due in a phase on average."""
+        return self.steps * self.load.expected(phase.start, phase.end)
 
     def of(self, *phases: Phase) -> int:
         """How many operations are due in these phases."""
@@ -101,7 +107,7 @@ class Samples:
     def _rate(self, name: str | None) -> float:
         """Operations a second that a phase is offered on average."""
         phases = self._judged(name)
-        known = sum(self.load.expected(phase.start, phase.end) for phase in phases)
+        known = sum(self._expected(phase) for phase in phases)
         return known / sum(phase.duration for phase in phases) if known else self.load.rate
 
     def _baseline(self, name: str | None) -> str | None:
@@ -151,7 +157,7 @@ class Samples:
         """A length, or a load, at which a phase in all its rounds has enough operations for almost every seed."""
         enough, name = needs + self._slack(needs), phases[0].judged_as
         longer = format_duration(_round_up(enough / self._rate(name) / len(phases)))
-        rate = _round_up(enough / sum(phase.duration for phase in phases))
+        rate = _round_up(enough / sum(phase.duration for phase in phases) / self.steps)
         return f"make {name} {longer}" + (f", or load.rate {rate:g}/s" if self.load.shape is None else "")
 
     def _slack(self, n: float) -> float:

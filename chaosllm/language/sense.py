@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from chaosllm import scenario as model
 from chaosllm.arrivals import Recorded
 from chaosllm.errors import Level
-from chaosllm.language.asking import OperationFile, load_of
+from chaosllm.language.asking import RequestFile, load_of, operations_of, target_of
 from chaosllm.language.bounds import AFTER_FAULT
 from chaosllm.language.closed_loop import check_locustfile
 from chaosllm.language.model import ScenarioFile
 from chaosllm.language.offer import check_shape, compare_phases
-from chaosllm.language.places import check_places
+from chaosllm.language.places import check_places, places_in
 from chaosllm.language.samples import Samples
+from chaosllm.language.sessions import check_sessions
 from chaosllm.language.timing import check_timing
 from chaosllm.language.yaml_nodes import Document, Path, Problems
+from chaosllm.mix import Mix
 from chaosllm.spelling import suggest
 from chaosllm.units import format_duration
 
@@ -49,6 +51,7 @@ def check_sense(
     checks.limits(whole, phases)
     checks.files(whole)
     checks.operations(whole)
+    check_sessions(document, problems, whole)
     checks.names(whole, phases)
     check_locustfile(document, problems, checks.text, whole=whole, phases=phases)
     checks.recoveries(phases, objectives)
@@ -125,7 +128,8 @@ class _Sense:
         target, name = whole.target, whole.load.prompts
         check_places(self.document, self.problems, name, self.text(("load", "prompts"), name) if name else None)
         if target.operation is not None:
-            self.operation(whole, target.operation, ("target", "operation"))
+            self.operation(target.operation, ("target", "operation"))
+            self.prompt(whole, [target.operation], ("target", "operation"))
         if target.operation is not None and target.operations is not None:
             self.add(
                 ("target", "operations"),
@@ -134,7 +138,12 @@ class _Sense:
             )
         first: dict[str, int] = {}
         for at, operation in enumerate(target.operations or ()):
-            self.operation(whole, operation, ("target", "operations", at))
+            base: Path = ("target", "operations", at)
+            for number, step in enumerate(operation.steps or ()):
+                self.operation(step, (*base, "steps", number))
+            if operation.steps is None:
+                self.operation(operation, base)
+            self.prompt(whole, operation.steps or [operation], base)
             if (before := first.setdefault(operation.name, at)) != at:
                 line = self.document.where(("target", "operations", before, "name")).line
                 self.add(
@@ -147,6 +156,7 @@ class _Sense:
         """Operations that rules name."""
         asked = whole.load.locustfile is None
         known = [operation.name for operation in whole.target.operations or ()]
+        known += [one.name for one in operations_of(whole.target) if "." in one.name]  # steps of sessions
         for at, phase in enumerate(phases):
             for number, rule in enumerate(phase.rules):
                 for path, name in _named(rule.match, ("phases", at, "rules", number, "match")):
@@ -157,20 +167,23 @@ class _Sense:
                         hint = suggest(name, known) or "target.operations gives names to operations"
                         self.add(path, f"there is no operation `{name}`", hint)
 
-    def operation(self, whole: ScenarioFile, operation: OperationFile, base: Path) -> None:
-        """What would run, but not as its author thinks."""
-        if operation.json_ is not None and operation.body is not None:
-            self.add((*base, "body"), "found both `json` and `body`", "a request has one body: leave one out")
+    def prompt(self, whole: ScenarioFile, requests: Sequence[RequestFile], base: Path) -> None:
+        """What a user asks has a place for the prompt, which leads from calls to operations."""
         asked = whole.load.locustfile is None  # else the locustfile asks, and headers name its operations
-        if asked and whole.load.correlate == "prompt" and "{prompt}" not in _texts(operation):
+        if asked and whole.load.correlate == "prompt" and "{prompt}" not in "".join(map(_texts, requests)):
             self.add(
                 base,
                 "no `{prompt}` in json, body or path, so calls cannot be matched to operations",
                 'put "{prompt}" where the user\'s text goes, or write load: {correlate: header}',
                 Level.WARNING,
             )
+
+    def operation(self, operation: RequestFile, base: Path) -> None:
+        """What would run, but not as its author thinks."""
+        if operation.json_ is not None and operation.body is not None:
+            self.add((*base, "body"), "found both `json` and `body`", "a request has one body: leave one out")
         for name, value in operation.headers.items():
-            if name.lower() in _SECRETS and "${env:" not in value:
+            if name.lower() in _SECRETS and _written_out(value):
                 self.add(
                     (*base, "headers", name),
                     f"`{name}` is written out, and the scenario is copied into the run folder",
@@ -180,7 +193,7 @@ class _Sense:
         if operation.cookies and any(name.lower() == "cookie" for name in operation.headers):
             self.add((*base, "cookies"), "found both `cookies` and a header `cookie`", "leave one of them out")
         for name, value in operation.cookies.items():
-            if any(word in name.lower() for word in _LOGINS) and "${env:" not in value:
+            if any(word in name.lower() for word in _LOGINS) and _written_out(value):
                 self.add(
                     (*base, "cookies", name),
                     f"`{name}` is written out, and the scenario is copied into the run folder",
@@ -218,7 +231,7 @@ class _Sense:
         load = self.offered(whole, phases[-1].end)
         if isinstance(load.shape, Recorded) and not load.shape.times:
             return  # their file was not looked at
-        samples = Samples(phases, load, whole.seed)
+        samples = Samples(phases, load, whole.seed, Mix(target_of(whole.target), whole.seed).mean_steps)
         for short in samples.shortages(objectives):
             if self.problems.full:
                 return
@@ -243,5 +256,10 @@ def _named(match: model.Match, path: Path) -> Iterator[tuple[Path, str]]:
             yield from _named(one, (*path, key, at))
 
 
-def _texts(operation: OperationFile) -> str:
+def _written_out(value: str) -> bool:
+    """Whether a header is all in the scenario, and not taken from a variable, a column or an answer."""
+    return "${env:" not in value and not any(places_in(value))
+
+
+def _texts(operation: RequestFile) -> str:
     return json.dumps(operation.json_) + (operation.body or "") + operation.path

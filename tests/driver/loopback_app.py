@@ -8,10 +8,12 @@ import json
 import socket
 import struct
 import time
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 SEEN: dict[str, int] = {}
-LAST: dict[str, object] = {}
+LAST: dict[str, Any] = {}
+TALKS: list[str] = []
 
 
 def whole(body: bytes, *headers: str, status: str = "200 OK", kind: str = "application/json") -> bytes:
@@ -36,6 +38,14 @@ async def answer(path: str, query: dict[str, list[str]], writer: asyncio.StreamW
     match path:
         case "/chat":
             writer.write(ANSWER)
+        case "/talk":  # gives a new conversation an id, and says which turn of it this is; some ids are of no use
+            asked = json.loads(LAST["body"])
+            name = asked["conversation"] or query.get("id", [f"c{len(TALKS)}"])[0]
+            TALKS.append(name)
+            said = {"answer": f"{name}, turn {TALKS.count(name)}", "id": name, "head": LAST["headers"].get("x-talk")}
+            writer.write(
+                whole(json.dumps({key: said[key] for key in said if key not in query.get("lose", ())}).encode())
+            )
         case "/slow":
             await asyncio.sleep(float(query["s"][0]))
             writer.write(ANSWER)

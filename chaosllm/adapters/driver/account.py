@@ -23,6 +23,7 @@ class Counts:
     sent: int = 0
     dropped: int = 0
     ended: int = 0
+    cut_short: int = 0  # sessions that could not go on, because an answer lacked what the next request needs
     outcomes: Counter[str] = field(default_factory=Counter)
     lags: array[float] = field(default_factory=lambda: array("d"))  # actual start - due, seconds
 
@@ -91,7 +92,7 @@ class Account:
             "dropped": self.counts.dropped,
             "unfinished": self.counts.sent - self.counts.ended,
             "outcomes": dict(self.counts.outcomes),
-        }
+        } | ({"sessions_cut_short": self.counts.cut_short} if self._scenario.target.sessions else {})
 
 
 def quantile(ordered: list[float], q: float) -> float:

@@ -1,15 +1,16 @@
-"""Open-loop load: starts each operation when it is due, whatever became of those before it.
+"""Open-loop load: lets each user come when due, whatever became of those before.
 
 Laws:
 1. Due times are fixed before the run; every latency counts from them, so that a stalled app cannot
    hide its stalls by slowing its users (coordinated omission).
-2. An operation over the in-flight cap is dropped and counted, never delayed.
+2. An operation over the in-flight cap is dropped and counted, never delayed; the rest of its session falls away.
 3. Nothing is tried twice.
+4. A step of a session is due when the answer before it has ended and its user has thought; none after the run's end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -21,9 +22,10 @@ from chaosllm.adapters.driver.account import Account
 from chaosllm.adapters.driver.client import Client, ExchangeError
 from chaosllm.adapters.driver.exchange import Exchange
 from chaosllm.adapters.driver.judge import Judge
-from chaosllm.adapters.driver.outgoing import Outgoing
+from chaosllm.adapters.driver.outgoing import Outgoing, UnfitError
 from chaosllm.adapters.driver.samples import Samples
 from chaosllm.identity import PREFLIGHT
+from chaosllm.mix import Mix
 from chaosllm.record import Outcome, Sample
 from chaosllm.scenario import Scenario
 
@@ -59,7 +61,9 @@ class Dispatcher:
         self._key = key
         self._failed = failed
         self._failures: set[str] = set()
+        self._mix = Mix(scenario.target, scenario.seed)
         self._group = Group()
+        self._in_flight = 0
         self._stopped = Event()
 
     @property
@@ -73,21 +77,16 @@ class Dispatcher:
         return []
 
     def run(self, t0: float) -> None:
-        """Sends every operation that is due after monotonic time `t0`, and waits for the last ones."""
-        load, counts = self._scenario.load, self.account.counts
-        for index, due in enumerate(load.due_times(self._scenario.seed, self._scenario.duration)):
-            # wait(0) yields too, so that operations already started get their turn when we are late.
+        """Lets every user come who is due after monotonic time `t0`, and waits for the last ones."""
+        end = self._scenario.duration
+        for user, due in enumerate(self._scenario.load.due_times(self._scenario.seed, end)):
+            # wait(0) yields too, so that users already started get their turn when we are late.
             self._stopped.wait(max(0.0, t0 + due - monotonic()))
             if self._stopped.is_set():
                 return
-            counts.due += 1
-            if len(self._group) >= load.max_in_flight:
-                counts.dropped += 1
-                self.account.keep(Sample(index, due))
-            else:
-                counts.sent += 1
-                self._group.start(gevent.Greenlet(self._operate, index, due, t0))
-        self._group.join(timeout=self._scenario.target.timeout + 1.0)
+            if self._begins(user * self._mix.stride, due):
+                self._group.start(gevent.Greenlet(self._visit, user, due, t0))
+        self._group.join(timeout=max(0.0, t0 + end - monotonic()) + self._scenario.target.timeout + 1.0)
 
     def stop(self) -> None:
         """Ends the load at once; operations in flight have no outcome, and so get no sample."""
@@ -104,51 +103,95 @@ class Dispatcher:
         self.account.flush()
 
     def preflight(self, place: int) -> dict[str, Any]:
-        """One of the target's operations, which no rule touches, outside the load: what came of it, for people."""
+        """One session's operations up to one of the target's, outside the load and its rules: what came of the last.
+
+        For people. Of a session the first that asks it is taken.
+        """
+        steps = next(one.steps for one in self._mix.sessions if place in one.steps)
+        taken: dict[str, Any] = {}
+        for before in steps[: steps.index(place)]:
+            taken |= self._exchange(PREFLIGHT, before, monotonic(), taken).taken()
         began = monotonic()
-        exchange = self._exchange(PREFLIGHT, place, began)
+        exchange = self._exchange(PREFLIGHT, place, began, taken)
         sample, judgement = exchange.result(PREFLIGHT, 0.0, began, began, self._key)
+        lacks = sorted(self._judges[place].operation.take.keys() - exchange.taken().keys())
         return {
             "outcome": str(sample.outcome),
             "status": sample.status,
             "error": sample.error,
             "answer_found": judgement.answer_found,
             "json_keys": list(judgement.json_keys),
+            "not_taken": lacks,
             "seconds": round(monotonic() - began, 4),
         }
 
     def progress(self, t: float) -> dict[str, Any]:
         """How the load goes at second `t` of the run."""
-        return self.account.progress(t, len(self._group))
+        return self.account.progress(t, self._in_flight)
 
     def totals(self) -> dict[str, Any]:
         """The load's account of itself, once it is over."""
         return self.account.totals()
 
-    def _operate(self, index: int, due: float, t0: float) -> None:
+    def _begins(self, index: int, due: float) -> bool:
+        """Counts an operation that is due; False when it is over the cap, and so dropped."""
+        counts = self.account.counts
+        counts.due += 1
+        if self._in_flight >= self._scenario.load.max_in_flight:
+            counts.dropped += 1
+            self.account.keep(Sample(index, due))
+            return False
+        counts.sent += 1
+        self._in_flight += 1
+        return True
+
+    def _visit(self, user: int, due: float, t0: float) -> None:
+        """A user's session, whose first operation has begun."""
+        first, places = user * self._mix.stride, self._mix.session(user).steps
+        taken: dict[str, Any] = {}
+        takes = {name for place in places for name in self._judges[place].operation.take}
+        for step, place in enumerate(places):
+            if step:
+                due = monotonic() - t0 + self._mix.pause(first + step)
+                if due >= self._scenario.duration:
+                    return
+                if takes & self._outgoing.wants(place) - taken.keys() and place not in places[:step]:
+                    self.account.counts.cut_short += 1
+                    return
+                gevent.sleep(max(0.0, t0 + due - monotonic()))
+                if not self._begins(first + step, due):
+                    return
+            taken |= self._operate(first + step, place, due, t0, taken)
+
+    def _operate(self, index: int, place: int, due: float, t0: float, taken: Mapping[str, Any]) -> dict[str, Any]:
+        """One operation from its beginning to its sample; what was taken from its answer."""
         began = monotonic()
-        t_sent, place = began - t0, self._outgoing.place(index)
-        self.account.began(t_sent, t_sent - due)
+        found: dict[str, Any] = {}
+        self.account.began(began - t0, began - t0 - due)
         try:
-            exchange = self._exchange(index, place, began)
+            exchange = self._exchange(index, place, began, taken)
             sample, _ = exchange.result(index, due, began, t0, self._key)
             self.account.keep(sample)
+            found = exchange.taken()
             self._tell_locust(sample, place, exchange.size)
         except Exception as error:  # ours: it is reported, and makes the run INCONCLUSIVE
             what = f"{type(error).__name__} while operation {index} was driven"
             if type(error).__name__ not in self._failures:  # once per kind: 10 000 lines help nobody
                 self._failures.add(type(error).__name__)
                 self._failed(what)
+        finally:
+            self._in_flight -= 1
         self.account.counts.ended += 1  # not when stop() ended it
+        return found
 
-    def _exchange(self, index: int, place: int, began: float) -> Exchange:
+    def _exchange(self, index: int, place: int, began: float, taken: Mapping[str, Any]) -> Exchange:
         exchange = Exchange(self._judges[place])
         deadline = gevent.Timeout(self._scenario.target.timeout - (monotonic() - began))
         deadline.start()
         try:
-            self._client.exchange(self._outgoing.ask(index, place), exchange.started, exchange.piece)
+            self._client.exchange(self._outgoing.ask(index, place, taken), exchange.started, exchange.piece)
             exchange.ended(monotonic())
-        except ExchangeError as error:
+        except (ExchangeError, UnfitError) as error:
             exchange.ended(monotonic(), str(error))
         except gevent.Timeout as timeout:
             if timeout is not deadline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from chaosllm.adapters.driver.judge import Judge, Judgement, StreamJudge, printed
 from chaosllm.framing.sse import SseSplitter, parse_event
@@ -67,6 +68,10 @@ class Exchange:
         self._first = now if self._first is None else self._first
         self._last = now
         self._chunks += 1
+
+    def taken(self) -> dict[str, Any]:
+        """What the answer holds for the next requests of its session."""
+        return self._judge.taken(bytes(self._body)) if self.status and not self.streamed else {}
 
     def ended(self, now: float, error: str = "") -> None:
         """The exchange is over; `error` is the client's word for a bad end."""

@@ -70,6 +70,7 @@ class Judge:
         self._degraded_text = _pattern(degraded.text) if degraded else None
         self._failed_json = _path(operation.failed.get("json"))
         self._end_json = _path(operation.end if operation.end and operation.end.startswith("$") else None)
+        self._take = {name: jsonpath.compile(path) for name, path in operation.take.items()}
         self._good = _pattern(operation.good.regex)
         self._schema = _schema(operation.good.schema)
         patterns = [f"(?:{leak})" for leak in leaks]
@@ -100,6 +101,13 @@ class Judge:
     def canaries(self, *said: str) -> tuple[str, ...]:
         """The marks of what faults planted and the user got, be it as text or inside the strings of a JSON body."""
         return tuple(mark for mark, sign in self._planted if any(sign.search(text) for text in said))
+
+    def taken(self, body: bytes) -> dict[str, Any]:
+        """What an answer holds of all that is to be taken from it; each the first that is found and not null."""
+        document = _json(body.decode("utf-8", "replace")) if self._take else None
+        found = {name: _matches(path, document) for name, path in self._take.items()} if document is not None else {}
+        values = {name: next((one for one in several if one is not None), None) for name, several in found.items()}
+        return {name: value for name, value in values.items() if value is not None}
 
     def stream(self) -> StreamJudge:
         """A judge of one event stream."""

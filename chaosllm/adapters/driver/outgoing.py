@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from chaosllm.adapters.driver.template import Cutter, Row, Template, in_json, in_url, plain
+from chaosllm.adapters.driver.template import NOTHING, Cutter, Row, Template, in_json, in_url, plain
 from chaosllm.errors import Blame, ChaosError
 from chaosllm.identity import REFERENCE_HEADER
 from chaosllm.mix import Mix
@@ -18,6 +18,11 @@ from chaosllm.trigger import draw
 _BODIES = ("POST", "PUT", "PATCH")
 #: What no header may hold: line breaks would begin another header.
 _UNFIT = frozenset("\r\n\0")
+_NOTHING: Row = {}
+
+
+class UnfitError(Exception):
+    """An answer held what the next request cannot: the text is the sample's error kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +42,10 @@ class Outgoing:
         """`url` is the app's. Raises ChaosError for a variable that is not set, and for what no header may hold."""
         self._correlate = scenario.load.correlate
         self._seed = scenario.seed
-        self._rows = rows.rows
         self._mix = Mix(scenario.target, scenario.seed)
+        if taken := {name: NOTHING for operation in scenario.target.operations for name in operation.take}:
+            rows = Rows((*rows.columns, *taken), tuple({**taken, **row} for row in rows.rows))
+        self._rows = rows.rows
         cutter = Cutter(rows.columns, environ)
         self._requests = [
             _Request(operation, at, url, cutter, rows) for operation, at in _placed(scenario.target.operations)
@@ -53,11 +60,20 @@ class Outgoing:
         """Which of the target's operations operation `index` is."""
         return self._mix.place(index)
 
-    def ask(self, index: int, place: int | None = None) -> Ask:
-        """The request of operation `index`; `place` asks for one of the target's operations out of turn."""
+    def wants(self, place: int) -> frozenset[str]:
+        """What one of the target's operations wants to be filled with."""
+        return self._requests[place].wants
+
+    def ask(self, index: int, place: int | None = None, taken: Row = _NOTHING) -> Ask:
+        """The request of operation `index`; `place` asks for one of the target's operations out of turn.
+
+        `taken` is what earlier answers of its session held. Raises UnfitError when that cannot be sent.
+        """
         request = self._requests[self.place(index) if place is None else place]
-        row = self._row(index)
-        return request.ask(row, self._references(index))
+        try:
+            return request.ask({**self._row(index), **taken}, self._references(index))
+        except UnicodeEncodeError:
+            raise UnfitError("an answer held half of a surrogate pair") from None
 
     def _row(self, index: int) -> Row:
         row = self._rows[int(draw(self._seed, PROMPT, index) * len(self._rows))]
@@ -113,9 +129,17 @@ class _Request:
         """The columns that its path and body want."""
         return self._target.columns | self._body.columns
 
+    @property
+    def wants(self) -> frozenset[str]:
+        """The columns that all of it wants."""
+        return self.columns.union(*(value.columns for value in self._headers.values()))
+
     def ask(self, row: Row, more: tuple[tuple[str, str], ...]) -> Ask:
         """The request for a row, with some more headers."""
-        headers = (*((name, value.fill(row).strip()) for name, value in self._headers.items()), *more)
+        own = tuple((name, value.fill(row).strip()) for name, value in self._headers.items())
+        if any(_UNFIT & set(value) or not value.isascii() for _, value in own):
+            raise UnfitError("an answer held what no header may hold")
+        headers = (*own, *more)
         body = self._body.fill(row).encode()
         if body or self._method in _BODIES:
             headers = (*headers, ("content-length", str(len(body))))

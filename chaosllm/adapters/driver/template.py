@@ -12,6 +12,9 @@ from urllib.parse import quote
 from chaosllm.errors import Blame, ChaosError
 from chaosllm.variables import VARIABLE
 
+#: What no answer has given yet: null where it stands alone in a document, no text elsewhere.
+NOTHING = object()
+
 type Row = Mapping[str, Any]
 type Spell = Callable[[Any], str]
 
@@ -111,12 +114,12 @@ class Cutter:
 
 def plain(value: Any) -> str:
     """A value as text: a text as it is, anything else as JSON spells it."""
-    return value if isinstance(value, str) else document(value)
+    return value if isinstance(value, str) else "" if value is NOTHING else document(value)
 
 
 def document(value: Any) -> str:
     """A value as JSON."""
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(None if value is NOTHING else value, ensure_ascii=False)
 
 
 def in_json(value: Any) -> str:

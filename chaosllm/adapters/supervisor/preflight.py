@@ -104,6 +104,13 @@ async def _prove(
             hint=f"set {at}.answer to where the text is, such as $.answer",
             blame=Blame.TARGET,
         )
+    if lacks := shown.get("not_taken"):
+        keys = ", ".join(str(key) for key in shown.get("json_keys") or []) or "none, the body is no JSON object"
+        raise ChaosError(
+            f"answered {tried}, but nothing stands at take.{lacks[0]}: {operation.take[lacks[0]]}; keys found: {keys}",
+            hint=f"set {at}.take.{lacks[0]} to where it is",
+            blame=Blame.TARGET,
+        )
     return found
 
 
