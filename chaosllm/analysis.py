@@ -15,7 +15,7 @@ from chaosllm.metrics._panel import panel
 from chaosllm.mix import Mix
 from chaosllm.record import OUTCOMES, Did, Ended
 from chaosllm.scenario import Phase, Rule
-from chaosllm.stats import effective_n, quantile, wilson
+from chaosllm.stats import quantile, wilson
 
 #: Percentiles have a block of their own in summary.json: name of the block -> its metrics.
 _BLOCKS = {
@@ -113,7 +113,7 @@ def _phase(run: Run, phase: Phase) -> dict[str, Any]:
     if len(due) != len(rows):
         found["left_out"] = len(due) - len(rows)  # reached into another role's phase: see Run.rows
     if (window := panel(run, phase.name)) is not None:
-        found["effective_n"] = round(effective_n(window.sums(run.good[rows]), window.sums()), 1)
+        found["effective_n"] = round(window.worth(run.good[rows].astype(np.float64)), 1)
     in_blocks = {name for block in _BLOCKS.values() for name in block.values()}
     metrics: dict[str, Any] = {}
     for name, member in registry.members("metrics").items():

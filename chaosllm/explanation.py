@@ -15,7 +15,6 @@ from chaosllm import registry
 from chaosllm.expectation import Expectation, expect, replies
 from chaosllm.findings import SEVERITIES
 from chaosllm.language.samples import Samples, Shortage
-from chaosllm.mix import Mix
 from chaosllm.power import failing_to, least_drop, passing_from
 from chaosllm.prices import DEFAULT, Price, price_of
 from chaosllm.providers import Provider
@@ -124,15 +123,14 @@ def explain(scenario: Scenario) -> Explanation:
     providers: dict[str, Provider] = {
         upstream.provider: registry.member("providers", upstream.provider) for upstream in scenario.upstreams
     }
-    mix = Mix(scenario.target, scenario.seed)
-    samples = Samples(scenario.phases, scenario.load, scenario.seed, mix.mean_steps)
+    samples = Samples(scenario.phases, scenario.load, scenario.seed, scenario.target.steps)
     expected = expect(scenario, providers)
     return Explanation(
         name=scenario.name,
         hypothesis=" ".join(scenario.hypothesis.split()),
         seed=scenario.seed,
         duration=scenario.duration,
-        load=load_words(scenario.load) + (f", each user {mix.mean_steps:.3g}" if scenario.target.sessions else ""),
+        load=load_words(scenario.load) + (f", {scenario.target.steps:.3g} a user" if scenario.target.sessions else ""),
         operations=None if scenario.load.closed else samples.of(*scenario.phases),
         phases=tuple(_phase(phase, samples, expected) for phase in scenario.phases),
         objectives=tuple(_objectives(scenario, samples, expected)),

@@ -31,14 +31,6 @@ class Mix:
         """Whether there is more than one operation, so that its name tells something."""
         return len(self.names) > 1
 
-    @property
-    def mean_steps(self) -> float:
-        """Operations that a user asks, on average."""
-        if self.stride == 1:
-            return 1.0
-        steps = sum(session.weight * len(session.steps) for session in self.sessions)
-        return steps / sum(session.weight for session in self.sessions)
-
     def session(self, user: int) -> Session:
         """What a user does."""
         if len(self.sessions) == 1:

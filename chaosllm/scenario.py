@@ -99,6 +99,14 @@ class Target:
     timeout: float = 30.0
     control: tuple[str, ...] = ()
 
+    @property
+    def steps(self) -> float:
+        """Operations that a user asks, on average."""
+        if not self.sessions:
+            return 1.0
+        asked = sum(session.weight * len(session.steps) for session in self.sessions)
+        return asked / sum(session.weight for session in self.sessions)
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:

@@ -106,6 +106,19 @@ def window_width(seconds: float) -> float:
     return min(1.0, seconds / LEAST_BLOCKS) if seconds > 0 else 1.0
 
 
+def clustered_n(k: Floats, n: Floats) -> float:
+    """As `effective_n`, of operations that hang together in clusters, as those of one user do; in any order.
+
+    The design effect of the ratio estimator of cluster sampling (Cochran, Sampling Techniques, 1977, ch. 9 and 11).
+    """
+    total = float(n.sum())
+    p = float(k.sum()) / total if total else 0.0
+    if not 0 < p < 1 or len(n) < 2:
+        return total
+    between = float(((k - n * p) ** 2).sum()) * len(n) / (len(n) - 1)
+    return total / max(1.0, between / (total * p * (1 - p)))
+
+
 def effective_n(k: Floats, n: Floats) -> float:
     """How many independent operations the operations in these windows are worth; at most their number.
 

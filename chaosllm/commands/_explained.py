@@ -48,6 +48,8 @@ def lines(found: Explanation, scenario: Scenario, *, width: int = 72, plain: boo
         text = "Counts take it that each operation makes one call that fits, and no retry; each retry is drawn again."
         if any(rule.low != rule.high for rule in told):
             text += f" In brackets: what chance leaves in {CONFIDENCE * 1000:.0f} of 1,000 cases."
+        if scenario.target.sessions:
+            text += " All operations of a session are counted in the phase in which its user comes."
         yield from page.text(text, 2)
     yield from page.section("Timeline")
     yield from draw(found.phases, found.expectations, width=width, plain=plain)

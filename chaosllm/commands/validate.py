@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from chaosllm.errors import Problem
     from chaosllm.reader import Reading
+    from chaosllm.scenario import Scenario
 
 #: Standard input; files that it names are looked for in the current folder.
 _STDIN = Path("-")
@@ -97,7 +98,7 @@ def _scenario(path: Path, reading: Reading, *, alone: bool) -> tuple[dict[str, A
         row["name"] = scenario.name
         row["phases"] = len(scenario.phases)
         row["rules"] = len(scenario.rules)
-        row["operations"] = None if scenario.load.closed else round(scenario.load.expected(0.0, scenario.duration))
+        row["operations"] = None if scenario.load.closed else _operations(scenario)
         row["duration"] = scenario.duration
         lines.append(f"{path}: ok: {'' if alone else f'{scenario.name}: '}{_size(reading)}")
     return row, lines
@@ -145,13 +146,18 @@ def _read(path: Path, sets: tuple[str, ...]) -> list[Reading]:
     return readings(text, str(path), load=loader(path.parent), sets=sets)
 
 
+def _operations(scenario: Scenario) -> int:
+    """How many there will be, about."""
+    return round(scenario.target.steps * scenario.load.expected(0.0, scenario.duration))
+
+
 def _size(reading: Reading) -> str:
     from chaosllm.units import format_duration
 
     scenario = reading.unwrap()
     phases, rules = len(scenario.phases), len(scenario.rules)
     load = scenario.load
-    asked = f"{load.users} users" if load.closed else f"~{round(load.expected(0.0, scenario.duration))} operations"
+    asked = f"{load.users} users" if load.closed else f"~{_operations(scenario)} operations"
     return (
         f"{phases} phase{'s' * (phases != 1)}, {rules} rule{'s' * (rules != 1)}, "
         f"{asked} over {format_duration(scenario.duration)}"

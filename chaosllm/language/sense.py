@@ -19,7 +19,6 @@ from chaosllm.language.samples import Samples
 from chaosllm.language.sessions import check_sessions
 from chaosllm.language.timing import check_timing
 from chaosllm.language.yaml_nodes import Document, Path, Problems
-from chaosllm.mix import Mix
 from chaosllm.spelling import suggest
 from chaosllm.units import format_duration
 
@@ -231,7 +230,7 @@ class _Sense:
         load = self.offered(whole, phases[-1].end)
         if isinstance(load.shape, Recorded) and not load.shape.times:
             return  # their file was not looked at
-        samples = Samples(phases, load, whole.seed, Mix(target_of(whole.target), whole.seed).mean_steps)
+        samples = Samples(phases, load, whole.seed, target_of(whole.target).steps)
         for short in samples.shortages(objectives):
             if self.problems.full:
                 return

@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 
 from chaosllm.join import LEAST_MATCH, Ints, Mask, Run
 from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.mix import Mix
 from chaosllm.record import Outcome
 from chaosllm.scenario import Role
-from chaosllm.stats import Floats, block_length, effective_n, resample, wilson, window_width, windows
+from chaosllm.stats import Floats, block_length, clustered_n, effective_n, resample, wilson, window_width, windows
 from chaosllm.units import format_share
 
 
@@ -33,6 +34,18 @@ class Panel:
         if weights is None:
             return np.bincount(self.at, minlength=self.count).astype(np.float64)
         return np.bincount(self.at, weights=np.asarray(weights, dtype=np.float64), minlength=self.count)
+
+    def worth(self, chosen: Floats) -> float:
+        """How many independent operations the panel's are worth, of which some are chosen (1, else 0).
+
+        Failures come in bursts, and those of one user's session hang together: the worse of both counts.
+        """
+        worth = effective_n(self.sums(chosen), self.sums())
+        if not self.run.scenario.target.sessions:
+            return worth
+        stride = Mix(self.run.scenario.target, self.run.scenario.seed).stride
+        _, user = np.unique(np.asarray(self.run.samples.operation)[self.rows] // stride, return_inverse=True)
+        return min(worth, clustered_n(np.bincount(user, weights=chosen), np.bincount(user).astype(np.float64)))
 
     def drawn(self, series: Floats) -> Floats:
         """Bootstrap draws of the windows, in blocks as long as this series asks for."""
@@ -87,7 +100,7 @@ def share(run: Run, phase: str | None, which: Mask, confidence: float) -> Estima
         return no_operations(phase)
     chosen = which[found.rows].astype(np.float64)
     n = len(chosen)
-    worth = effective_n(found.sums(chosen), found.sums())
+    worth = found.worth(chosen)
     value = float(chosen.mean())
     low, high = wilson(value * worth, worth, confidence)
     return Estimate(value, low, high, n)

@@ -36,6 +36,7 @@ def test_a_session_is_flat_in_the_scenario() -> None:
     target = reading.unwrap().target
     assert [one.name for one in target.operations] == ["chat", "buy.login", "buy.pay"]
     assert target.sessions == (Session((0, 0, 0), 3.0, Fixed(2.0)), Session((1, 2), 1.0))
+    assert target.steps == 2.75
     assert (target.operations[0].take, target.operations[2].take) == ({"talk": "$.id"}, {})
 
 
