@@ -73,8 +73,8 @@ def read(
 
     `load` gives the text of a file named in the scenario, relative to it, or raises OSError;
     without it such files are not looked at, and includes not followed. `sets` are settings such as
-    `load.rate=10/s`; `scale` multiplies the phases' durations and nothing else. Of a file that makes
-    several scenarios the settings must choose one.
+    `load.rate=10/s`; `scale` multiplies all times that say when something happens (`language.scaling`). Of a
+    file that makes several scenarios the settings must choose one.
     """
     problems = Problems()
     parts = gather(text, file, load, sets, problems)

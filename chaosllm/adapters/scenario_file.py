@@ -63,7 +63,7 @@ def read_scenarios(
 ) -> list[Reading]:
     """The readings of all scenarios that a file makes, each of which is to drive load.
 
-    `duration_scale` multiplies the phases' durations and nothing else. `starts`: the scenario itself starts the app,
+    `duration_scale` multiplies the times that say when something happens. `starts`: the scenario itself starts the app,
     so that what it takes from the environment for that must be there; with no `environ` nothing is looked for there.
     Raises ChaosError when there is no such file, ScenarioError with every problem when one cannot be run.
     """

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
 
 from chaosllm.errors import Where
 from chaosllm.language.includes import follow
@@ -21,10 +20,10 @@ from chaosllm.language.model import ScenarioFile
 from chaosllm.language.overrides import Setting, apply, dump, parse
 from chaosllm.language.parameters import Given, declared, escaped, fill
 from chaosllm.language.repeats import expand
+from chaosllm.language.scaling import rescale
 from chaosllm.language.variants import Variant, variants
 from chaosllm.language.yaml_nodes import Document, Problems, compose
 from chaosllm.spelling import shorten
-from chaosllm.units import parse_duration
 
 KEYS = (*ScenarioFile.model_fields, "rules")  # what the first word of a setting may be
 
@@ -80,43 +79,6 @@ def put_together(parts: Parts, variant: Variant, scale: float, problems: Problem
         document.data["name"] += variant.suffix
     repeated = expand(document, problems)
     if scale != 1.0:
-        _scale(document.data, scale)
+        rescale(document.data, scale)
     changed = parts.composed or repeated or scale != 1.0
     return document, dump(escaped(document.data)) if changed else parts.text
-
-
-def _scale(data: dict[str, Any], scale: float) -> None:
-    phases = data.get("phases")
-    for phase in phases if isinstance(phases, list) else []:
-        try:
-            seconds = parse_duration(phase["duration"])
-        except (KeyError, TypeError, ValueError):
-            continue  # that is said where durations are checked
-        phase["duration"] = _scaled(seconds, scale)
-    _scale_shape(data, scale)
-
-
-def _scale_shape(data: dict[str, Any], scale: float) -> None:
-    """The times in `load.shape`, so that a shorter run sees all of it."""
-    load = data.get("load")
-    shape = load.get("shape") if isinstance(load, dict) else None
-    if not isinstance(shape, dict):
-        return
-    steps = shape.get("steps")
-    for holder, keys in (
-        (shape.get("ramp"), ("over",)),
-        (shape.get("spike"), ("at", "for")),
-        *((step, ("for",)) for step in (steps if isinstance(steps, list) else [])),
-    ):
-        for key in keys if isinstance(holder, dict) else ():
-            try:
-                holder[key] = _scaled(parse_duration(holder[key]), scale)
-            except (KeyError, ValueError):
-                continue  # as above
-    speed = shape.get("speed", 1)
-    if "times" in shape and isinstance(speed, int | float):
-        shape["speed"] = speed / scale
-
-
-def _scaled(seconds: float, scale: float) -> str:
-    return f"{round(seconds * scale * 1000)}ms"

@@ -32,7 +32,7 @@ def test_six_at_least() -> None:
 
 
 def test_duration_scale() -> None:
-    """--duration-scale shortens every phase and touches nothing else."""
+    """--duration-scale shortens every phase, and leaves the load, the seed and the objectives."""
     path = next(path for path in READY if path.stem == "rate-limit-storm")
     whole, half = read_scenario(path).unwrap(), read_scenario(path, duration_scale=0.5).unwrap()
     assert [phase.duration for phase in half.phases] == [phase.duration / 2 for phase in whole.phases]
