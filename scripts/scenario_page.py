@@ -28,7 +28,8 @@ chaosllm run scenarios/outage/short.yaml --app hardened
 chaosllm run scenarios/outage/short.yaml -- python -m myapp
 ```
 
-`--duration-scale 0.5` shortens one, with the windows, bursts and outages in it; `--set` changes any value in it, and `chaosllm explain` says what it will do.
+`--duration-scale 0.5` shortens one, and all that lies inside its phases; `--set` changes any value in it.
+`chaosllm explain` says what it will do.
 
 """
 #: What a group is about, in the order of the page.
