@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -24,6 +25,8 @@ from chaosllm.language.bounds import check_bounds
 from chaosllm.language.composition import Parts, as_text, gather, put_together
 from chaosllm.language.diagnosis import diagnose
 from chaosllm.language.model import ScenarioFile
+from chaosllm.language.overrides import dump
+from chaosllm.language.parameters import escaped
 from chaosllm.language.places import Variable, variables
 from chaosllm.language.roles import Sketch, infer
 from chaosllm.language.rules import check_rules
@@ -36,18 +39,20 @@ from chaosllm.spelling import cut, suggest
 type Load = Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
-    """What came of reading: a Scenario (None when any problem is an error) and all problems.
-
-    `as_run` is the text that was read: the original, or the flat text of what was put together from it.
-    """
+    """What came of reading: a Scenario (None when any problem is an error) and all problems."""
 
     scenario: model.Scenario | None
     problems: list[Problem]
-    as_run: str
+    source: str | Mapping[str, Any]  # the text that was read, or the flat data that was put together from it
     target: Where = field(default_factory=lambda: Where(""))  # where `target` stands, or would
     variables: tuple[Variable, ...] = ()  # that it wants of the environment
+
+    @cached_property
+    def as_run(self) -> str:
+        """The text that was read: the original, or the flat text of what was put together from it."""
+        return self.source if isinstance(self.source, str) else dump(escaped(self.source))
 
     @property
     def errors(self) -> list[Problem]:
@@ -104,10 +109,10 @@ def readings(
 
 
 def _one(parts: Parts, variant: Variant, scale: float, load: Load | None, problems: Problems) -> Reading:
-    document, as_run = put_together(parts, variant, scale, problems)
+    document, source = put_together(parts, variant, scale, problems)
     found = _Reader(document, problems, load).read()
     target = document.where_key(("target",)) if "target" in document.data else document.where(())
-    return Reading(None if problems else found, problems.sorted(), as_run, target, variables(document))
+    return Reading(None if problems else found, problems.sorted(), source, target, variables(document))
 
 
 def drive_problems(reading: Reading, environ: Mapping[str, str] | None = None, *, starts: bool = True) -> list[Problem]:

@@ -99,5 +99,5 @@ def _driving(reading: Reading, environ: Mapping[str, str] | None, *, starts: boo
     reading = replace(reading, problems=[*reading.problems, *warn_of_days(accept, today())])
     missing = drive_problems(reading, environ, starts=starts)
     if missing:
-        return Reading(None, [*reading.problems, *missing], reading.as_run)
+        return Reading(None, [*reading.problems, *missing], reading.source)
     return reading

@@ -4,21 +4,22 @@
 
 Laws:
 1. Each step works on plain data with places, so what is found wrong later still stands where it was written.
-2. What was put together is written out again flat: `as_run` needs no other file for its keys, no setting,
+2. What was put together can be written out again flat: the text needs no other file for its keys, no setting,
    and reads as the same scenario.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 from chaosllm.errors import Where
 from chaosllm.language.includes import follow
 from chaosllm.language.model import ScenarioFile
-from chaosllm.language.overrides import Setting, apply, dump, parse
-from chaosllm.language.parameters import Given, declared, escaped, fill
+from chaosllm.language.overrides import Setting, apply, parse
+from chaosllm.language.parameters import Given, declared, fill
 from chaosllm.language.repeats import expand
 from chaosllm.language.scaling import rescale
 from chaosllm.language.variants import Variant, variants
@@ -65,8 +66,10 @@ def as_text(text: str | bytes) -> str:
     return text if isinstance(text, str) else text.decode(errors="replace")
 
 
-def put_together(parts: Parts, variant: Variant, scale: float, problems: Problems) -> tuple[Document, str]:
-    """One scenario of the file as a flat document, and its text: the file's own, or what reads as the same."""
+def put_together(
+    parts: Parts, variant: Variant, scale: float, problems: Problems
+) -> tuple[Document, str | Mapping[str, Any]]:
+    """One scenario of the file as a flat document, and its source: the file's text, or data that reads as the same."""
     document = parts.document
     if len(parts.variants) > 1:
         document = Document(deepcopy(document.data), dict(document.values), dict(document.keys), document.size)
@@ -81,4 +84,4 @@ def put_together(parts: Parts, variant: Variant, scale: float, problems: Problem
     if scale != 1.0:
         rescale(document.data, scale)
     changed = parts.composed or repeated or scale != 1.0
-    return document, dump(escaped(document.data)) if changed else parts.text
+    return document, document.data if changed else parts.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -62,7 +62,6 @@ def diagnose(
     `schema` gives the value's JSON Schema, asked for only when a key is unknown; `also` are keys
     allowed at its top that the schema does not hold.
     """
-    schema = cache(schema)  # because pydantic takes 5 ms to make one
     errors = [(found, *_resolve(document.data, base, found["loc"])) for found in error.errors(include_url=False)]
     unknown: dict[Path, list[str]] = {}
     for found, path, _ in errors:
@@ -74,13 +73,15 @@ def diagnose(
         kind = found["type"]
         if kind in _UNKNOWN_KEY:
             top = also if path[:-1] == base else ()
-            _unknown_key(path, document, problems, lambda path=path, top=top: _near(path, base, schema(), top))  # type: ignore[misc]  # bound by the defaults
+            _unknown_key(path, document, problems, lambda path=path, top=top: _near(path, base, _made(schema), top))  # type: ignore[misc]  # bound by the defaults
         elif kind == "missing":
             key = str(rest[-1]) if rest else "a key"
             if nearest(key, unknown.get(path, [])[:_LOOKED_AT]):
                 continue  # it is there, but misspelt, and that is said
             around = f" in `{label(path)}`" if path else ""
-            hint = f"such as {_EXAMPLES[key]}" if key in _EXAMPLES else _choices(schema(), (*path[len(base) :], key))
+            hint = (
+                f"such as {_EXAMPLES[key]}" if key in _EXAMPLES else _choices(_made(schema), (*path[len(base) :], key))
+            )
             problems.add(document.where(path), f"`{key}` is missing{around}", hint, same=key)
         else:
             what, hint = _explain(kind, found, path)
@@ -129,6 +130,12 @@ def _unknown_key(path: Path, document: Document, problems: Problems, hint: Calla
     key, parent = str(path[-1]), path[:-1]
     around = f" in `{label(parent)}`" if parent else ""
     problems.add(document.where_key(path), f"unknown key `{cut(key)}`{around}", hint)
+
+
+@lru_cache(100)
+def _made(schema: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """A value's JSON Schema, kept because pydantic takes 5 ms to make one."""
+    return schema()
 
 
 def _near(path: Path, base: Path, schema: Mapping[str, Any], also: Collection[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
@@ -22,6 +22,7 @@ from chaosllm.language.yaml_nodes import Document, Path, Problems
 from chaosllm.registry import UnknownMember, member, members
 from chaosllm.spelling import cut, nearest, shorten, suggest
 
+RULES_AT_MOST = 1_000  # of a scenario, all phases together
 HEAD = ("fault", "when", "match", "name")  # what every rule may hold
 
 
@@ -31,27 +32,40 @@ def check_rules(
     """The sound rules by (phase, number); what is wrong with the others is noted."""
     rules: dict[tuple[int, int], model.Rule] = {}
     names: dict[str, Path] = {}
+    written = list(_written(document))
+    if len(written) > RULES_AT_MOST:
+        what = f"{len(written):,} rules, expected at most {RULES_AT_MOST:,}"
+        problems.add(
+            document.where_key(("phases",)), what, "each call is held against all rules of its phase: use fewer"
+        )
+        return rules
+    for at, number, phase, rule in written:
+        if problems.full:
+            return rules
+        path: Path = ("phases", at, "rules", number)
+        if not isinstance(rule, dict):
+            example = "{fault: rate_limit, when: {share: 40%}}"
+            problems.add(document.where(path), f"found {shorten(rule)}, expected a rule", f"such as {example}")
+            continue
+        found = _Rule(document, problems, path, rule, f"{phase}.{number}").read(providers, load)
+        if found is None:
+            continue
+        if found.name in names and "name" in rule:
+            line = document.where(names[found.name]).line
+            where = document.where((*path, "name"))
+            problems.add(where, f"there are two rules `{found.name}`", f"the first is on line {line}")
+        names.setdefault(found.name, path)
+        rules[at, number] = found
+    return rules
+
+
+def _written(document: Document) -> Iterator[tuple[int, int, Any, Any]]:
+    """(place of the phase, number in it, name of the phase, rule) of whatever stands where rules do."""
     phases = document.data.get("phases")
     for at, phase in enumerate(phases if isinstance(phases, list) else []):
         listed = phase.get("rules") if isinstance(phase, dict) else None
         for number, rule in enumerate(listed if isinstance(listed, list) else []):
-            if problems.full:
-                return rules
-            path: Path = ("phases", at, "rules", number)
-            if not isinstance(rule, dict):
-                example = "{fault: rate_limit, when: {share: 40%}}"
-                problems.add(document.where(path), f"found {shorten(rule)}, expected a rule", f"such as {example}")
-                continue
-            found = _Rule(document, problems, path, rule, f"{phase.get('name') or at}.{number}").read(providers, load)
-            if found is None:
-                continue
-            if found.name in names and "name" in rule:
-                line = document.where(names[found.name]).line
-                where = document.where((*path, "name"))
-                problems.add(where, f"there are two rules `{found.name}`", f"the first is on line {line}")
-            names.setdefault(found.name, path)
-            rules[at, number] = found
-    return rules
+            yield at, number, phase.get("name") or at, rule
 
 
 class _Rule:
