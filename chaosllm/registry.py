@@ -18,7 +18,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 from chaosllm.errors import Blame, ChaosError, Exit
-from chaosllm.spelling import nearest, suggest
+from chaosllm.spelling import cut, nearest, suggest
 
 KINDS = ("faults", "providers", "findings", "metrics", "probes", "mutators", "renderers")
 
@@ -28,7 +28,7 @@ class UnknownMember(ChaosError, LookupError):  # noqa: N818  # a fact, as in Key
 
     def __init__(self, kind: str, name: str, names: list[str], broken: str = "") -> None:
         one = kind.removesuffix("s")
-        what = f"the plugin of {one} `{name}` does not load: {broken}" if broken else f"there is no {one} `{name}`"
+        what = f"the plugin of {one} `{name}` does not load: {broken}" if broken else f"there is no {one} `{cut(name)}`"
         hint = "mend or remove the plugin" if broken else suggest(name, names)
         super().__init__(what, hint=hint, blame=Blame.SCENARIO, exit_code=Exit.USAGE)
         self.close = [] if broken else nearest(name, names)

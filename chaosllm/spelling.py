@@ -23,14 +23,14 @@ def nearest(word: str, choices: Iterable[str]) -> list[str]:
 
 def suggest(word: str, choices: Iterable[str]) -> str:
     """A hint: "did you mean `x`?", else what may stand here; "" when nothing may."""
-    names = list(choices)
+    names = [cut(one) for one in choices]
     close = nearest(word, names)
     if close:
         return f"did you mean {' or '.join(f'`{name}`' for name in close[:2])}?"
     if not names:
         return ""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"expected one of {', '.join(names[:_LISTED])}{more}"
+    return f"expected one of {cut(', '.join(names[:_LISTED]), 600)}{more}"
 
 
 def cut(text: str, length: int = 60) -> str:

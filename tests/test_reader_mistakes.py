@@ -131,6 +131,7 @@ MISTAKES = [
     (SMALL, SMALL + "tags: @*gone\n", "not defined"),
     (SMALL, SMALL + OPERATION.replace("/chat", "@chat"), "begins with /"),
     (SMALL, SMALL + OPERATION.replace("path", "answer: @'$..[', path"), "JSONPath"),
+    (SMALL, SMALL + OPERATION.replace("path", "answer: @'', path"), "such as $.answer"),
     (SMALL, SMALL + OPERATION.replace("path", "good: {schema: @{type: 5}}, path"), "JSON Schema"),
     (SMALL, SMALL + OPERATION.replace("path", "headers: {a: @'${TOKEN}'}, path"), "${env:TOKEN}"),
     (SMALL, SMALL + OPERATION.replace("path", "body: @x, path"), "one body"),

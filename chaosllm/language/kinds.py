@@ -61,7 +61,7 @@ def _json_path(value: str) -> str:
     try:
         jsonpath.compile(value)
     except (jsonpath.JSONPathError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error.args[0]).splitlines()[0] if error.args else "it ends too early"
         raise ValueError(f"found {shorten(value)}, expected a JSONPath such as $.answer ({reason})") from None
     return value
 
