@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
+from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -20,6 +22,7 @@ HIDDEN = "***"
 SHORTEST = 6
 #: The key of a record that is never a secret, and that prices are looked up by.
 _OPEN = "model"
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 def names(value: Any) -> Iterator[str]:
@@ -40,17 +43,35 @@ def filled(text: str, environ: Mapping[str, str]) -> str:
     return VARIABLE.sub(lambda found: environ.get(found[1], ""), text)
 
 
-def secrets_of(scenario: Scenario, environ: Mapping[str, str]) -> list[str]:
-    """The values that the scenario takes from the environment."""
+def secrets_of(scenario: Scenario, environ: Mapping[str, str]) -> dict[str, str]:
+    """The values that the scenario takes from the environment, by their variables."""
     target = scenario.target
     wanted = [*names(target.url), *names(target.start.env if target.start else {})]
     for one in target.operations:
         wanted += [*names(one.path), *names(one.headers), *names(one.cookies), *names(one.json), *names(one.body)]
-    return [environ[name] for name in dict.fromkeys(wanted) if name in environ]
+    return {name: environ[name] for name in dict.fromkeys(wanted) if name in environ}
+
+
+def too_short(scenario: Scenario, environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each value that is too short to be hidden."""
+    return [
+        f"the value of {name} has under {SHORTEST} characters, too few to be hidden in what the run records"
+        for name, value in secrets_of(scenario, environ).items()
+        if 0 < len(value.strip()) < SHORTEST
+    ]
+
+
+def _in_base64(text: str) -> Iterator[str]:
+    """What stands of a text in base64, whatever stands before it and behind it there (such as `user:` in Basic)."""
+    data = text.encode(errors="surrogateescape")
+    for lead in range(3):
+        coded = b64encode(bytes(lead) + data).decode()
+        own = coded[(lead * 8 + 5) // 6 : (lead + len(data)) * 8 // 6]  # six bits a character, none of them shared
+        yield from (own, own.translate(_URL_SAFE))
 
 
 class Redactor:
-    """Hides values, as they are and as JSON and URLs spell them."""
+    """Hides values, as they are and as JSON, HTML, URLs, Python and base64 spell them."""
 
     def __init__(self, values: Iterable[str]) -> None:
         spellings = {
@@ -64,6 +85,9 @@ class Redactor:
                 json.dumps(text, ensure_ascii=False)[1:-1],
                 quote(text, safe=""),
                 quote_plus(text),
+                escape(text),
+                repr(text)[1:-1],
+                *_in_base64(text),
             )
         }
         longest = sorted(spellings, key=len, reverse=True)
@@ -84,9 +108,9 @@ class Redactor:
         """Bytes without them."""
         return self._bytes.sub(HIDDEN.encode(), data)
 
-    def last(self, data: bytes) -> int:
-        """Where the last value in `data` ends, 0 for none."""
-        return max((found.end() for found in self._bytes.finditer(data)), default=0)
+    def past(self, data: bytes, at: int) -> int:
+        """The end of the value that lies across `at` in `data`; `at` when none does."""
+        return next((found.end() for found in self._bytes.finditer(data) if found.start() < at < found.end()), at)
 
     def finds(self, data: bytes) -> bool:
         """Whether there is something to hide in `data`."""

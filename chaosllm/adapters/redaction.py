@@ -50,7 +50,7 @@ def _hidden(path: Path, redactor: Redactor) -> Iterator[bytes]:
     with path.open("rb") as file:
         while data := file.read(_BLOCK):
             kept += data
-            end = max(len(kept) - redactor.longest, redactor.last(kept), 0)
+            end = redactor.past(kept, max(len(kept) - redactor.longest, 0))
             yield redactor.raw(kept[:end])
             kept = kept[end:]
     yield redactor.raw(kept)

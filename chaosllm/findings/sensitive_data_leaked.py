@@ -27,7 +27,7 @@ class SensitiveDataLeaked(FindingKind):
         "Keep secrets out of prompts: what the model never saw it cannot say."
     )
     least: ClassVar[int] = 1
-    joined: ClassVar[bool] = False
+    joined: ClassVar[bool] = True
     provoked_by: ClassVar[tuple[str, ...]] = ("content",)
 
     @override

@@ -26,7 +26,7 @@ class UnsafeMarkupPassed(FindingKind):
         "of tags, and show images and links of your own hosts only (OWASP LLM05, improper output handling)."
     )
     least: ClassVar[int] = 1
-    joined: ClassVar[bool] = False
+    joined: ClassVar[bool] = True
     provoked_by: ClassVar[tuple[str, ...]] = ("content",)
 
     @override

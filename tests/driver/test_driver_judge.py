@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from time import process_time
 from typing import Any
 
 import pytest
@@ -199,3 +200,15 @@ def test_what_a_fault_planted_is_marked() -> None:
     for piece in ("the card is 4000 ", "0012 3456", " 7899"):
         stream.event("", json.dumps({"text": piece}))
     assert mark_of("card") in stream.done(200, {}, 1.0).marks
+
+
+@pytest.mark.parametrize("piece", ["\n", "\n ", "panic: ", "<script", "<img ", "![a", "src= "])
+def test_an_endless_answer_does_not_hold_up_the_load(piece: str) -> None:
+    """A model that says the same for ever, line breaks above all, is searched in no time, as whole and as JSON."""
+    planted = [(mark_of(kind), canary.sign) for kind, canary in CANARIES.items()]
+    patient = Judge(Operation(), [], planted)
+    text = piece * (100_000 // len(piece))
+    began = process_time()
+    for body in (text, json.dumps({"answer": text})):
+        assert patient.whole(200, {}, body.encode(), 0.1).marks == ()
+    assert process_time() - began < 3, "0.1 s; the patterns without bounds took 9 to 100"

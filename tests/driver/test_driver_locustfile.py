@@ -29,7 +29,7 @@ target:
   operation: {{path: /chat, answer: $.answer}}
 upstreams: [{{provider: openai, url: simulator}}]
 load: {{locustfile: locustfile.py, users: 7}}
-phases: [{{name: baseline, duration: {duration}}}]
+phases: [{{name: baseline, duration: {duration}, rules: [{rules}]}}]
 """
 
 HEAD = "from locust import FastHttpUser, HttpUser, constant, task\n\n"
@@ -40,7 +40,7 @@ class Driver:
     """A driver process with a locustfile, and its talk."""
 
     def __init__(self, folder: Path, url: str, text: str, **said: str) -> None:
-        scenario = SCENARIO.format(url=url, **{"duration": "1500ms", "timeout": "1s"} | said)
+        scenario = SCENARIO.format(url=url, **{"duration": "1500ms", "timeout": "1s", "rules": ""} | said)
         (folder / "scenario.yaml").write_text(scenario)
         (folder / "locustfile.py").write_text(text)
         self.folder = folder
@@ -124,7 +124,7 @@ def test_every_request_is_a_sample(locust: Any, kind: str) -> None:
 ASKED = {
     'self.client.get("/error")': (Outcome.ERROR, 503, "HTTP 503"),
     'self.client.get("/hang", name="a page")': (Outcome.HANG, 0, "nothing whole within the deadline"),
-    'self.client.get("/close")': (Outcome.ERROR, 0, "{closed}"),
+    'self.client.get("/close")': (Outcome.ERROR, 0, "closed"),
     'with self.client.get("/chat", catch_response=True) as r: r.failure(r.text)':
         (Outcome.WRONG, 200, "refused by the locustfile"),
     'with self.client.get("/chat", catch_response=True) as r: r.json()["secret"]':
@@ -134,10 +134,12 @@ ASKED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("kind", "closed"), [("HttpUser", "RemoteDisconnected"), ("FastHttpUser", "HTTPConnectionClosed")]
-)
-def test_what_becomes_of_a_request(locust: Any, kind: str, closed: str) -> None:
+#: What the two clients call a connection that closes in place of an answer; the quick one tries again when it can.
+CLOSED = ("RemoteDisconnected", "HTTPConnectionClosed", "RetriesExceeded")
+
+
+@pytest.mark.parametrize("kind", ["HttpUser", "FastHttpUser"])
+def test_what_becomes_of_a_request(locust: Any, kind: str) -> None:
     """Status, Locust and the locustfile decide together; an answer it trips over is counted too, never quoted."""
     users = [
         f"class User{at}({kind}):\n    @task\n    def ask(self):\n        {body}\n" for at, body in enumerate(ASKED)
@@ -145,10 +147,10 @@ def test_what_becomes_of_a_request(locust: Any, kind: str, closed: str) -> None:
     driver = locust(HEAD + "\n".join(users).replace("):\n    @", "):\n    wait_time = constant(0.1)\n    @"))
     driver.drive()
     seen = {
-        (OUTCOMES[row[10]], row[6], line["error"])
+        (OUTCOMES[row[10]], row[6], "closed" if line["error"] in CLOSED else line["error"])
         for row, line in zip(driver.rows(), map(json.loads, (driver.folder / "samples.jsonl").open()), strict=True)
     }
-    assert seen == {(*asked, error.format(closed=closed)) for *asked, error in ASKED.values()}
+    assert seen == {*ASKED.values()}
     assert "parcel" not in (driver.folder / "samples.jsonl").read_text()
 
 
@@ -181,6 +183,43 @@ def test_tasks_that_raise_are_counted(locust: Any) -> None:
     shown = driver.rehearse()
     assert shown["finished"] == 0 < shown["raised"]
     assert (shown["place"], shown["last"]) == ("KeyError at locustfile.py:7", "KeyError: 'secret'")
+
+
+NESTED = """\
+class One(HttpUser):
+    wait_time = constant(0.02)
+    @task
+    class Visit(TaskSet):
+        @task
+        def ask(self):
+            self.client.get("/chat")
+            self.interrupt()
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD.replace("task\n", "task, TaskSet\n") + NESTED,
+        "from locust.exception import RescheduleTask\n"
+        + ONE.format(kind="FastHttpUser", body='self.client.get("/chat"); raise RescheduleTask'),
+    ],
+)
+def test_a_task_may_end_itself(locust: Any, text: str) -> None:
+    """One that interrupts its task set, or asks for another task, came to its end as Locust has it."""
+    driver = locust(text)
+    driver.until("ready")
+    shown = driver.rehearse()
+    assert shown["finished"] > 0 == shown["raised"]
+
+
+def test_what_faults_plant_is_looked_for(locust: Any) -> None:
+    """An answer with the words that a fault has the model say is marked, under a locustfile as under an open loop."""
+    rule = "{fault: content, text: parcel}"
+    driver = locust(ONE.format(kind="HttpUser", body='self.client.get("/chat")'), rules=rule)
+    driver.drive()
+    marks = [json.loads(line)["marks"] for line in (driver.folder / "samples.jsonl").open()]
+    assert {*map(tuple, marks)} == {("canary_text",)}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from running import run, tiny
 pytestmark = pytest.mark.end_to_end
 
 LOCUSTFILE = """\
+import sys
+import gevent
 from locust import FastHttpUser, HttpUser, constant, task
 
 class Patient(HttpUser):
@@ -28,6 +30,8 @@ class Quick(FastHttpUser):
     @task
     def ask(self):
         print("secret-word")
+        print("secret-word", file=sys.stderr)
+        gevent.spawn(lambda: {}["secret-word"])
         self.client.post("/chat", json={"message": "secret-word"}, headers={"authorization": "secret-word"})
 """
 CLOSED = {"locustfile": "locustfile.py", "users": 6}
@@ -60,7 +64,7 @@ def test_a_locustfile_is_driven_faulted_and_judged(tmp_path: Path) -> None:
 
 def test_a_locustfile_that_always_raises_is_no_run(tmp_path: Path) -> None:
     """Tasks that raise with no fault on end it before it began: exit 3, the author's, with the last line."""
-    text = LOCUSTFILE.replace('        print("secret-word")', '        {}["no such key"]').replace(
+    text = LOCUSTFILE.replace('        print("secret-word")\n', '        {}["no such key"]\n').replace(
         "in answer.json()", "in 5"
     )
     (tmp_path / "locustfile.py").write_text(text)

@@ -171,14 +171,13 @@ def main() -> int:
         scenario = load_scenario(path, base)
         given: dict[str, Any] = {
             "base": base, "target": config.get("target") or scenario.target.url, "key": bytes.fromhex(config["key"]),
-            "folder": folder,
+            "folder": folder, "failed": lambda what: say("failure", what=what),
         }  # fmt: skip
         loop: OpenLoop | ClosedLoop
         if scenario.load.closed:
             loop = ClosedLoop(scenario, **given)
         else:
-            dispatcher = build(scenario, failed=lambda what: say("failure", what=what), **given)
-            loop = OpenLoop(dispatcher, given["target"])
+            loop = OpenLoop(build(scenario, **given), given["target"])
     except ChaosError as error:
         say("error", what=error.what, hint=error.hint, blame=error.blame)
         return Exit.COULD_NOT_RUN

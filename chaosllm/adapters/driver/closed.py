@@ -25,10 +25,10 @@ from gevent.event import Event
 from locust import User
 from locust.argument_parser import get_parser
 from locust.env import Environment
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately
 from locust.user.task import TaskSet
 from locust.util.load_locustfile import load_locustfile
 
-from chaosllm import registry
 from chaosllm.adapters.driver.account import Account
 from chaosllm.adapters.driver.samples import Samples
 from chaosllm.adapters.driver.sampling import Sampler
@@ -47,17 +47,24 @@ class ClosedLoop:
     """Drives one locustfile's users at one target."""
 
     def __init__(
-        self, scenario: Scenario, *, base: Path, target: str, key: bytes = b"", folder: Path | None = None
+        self,
+        scenario: Scenario,
+        *,
+        base: Path,
+        target: str,
+        key: bytes = b"",
+        folder: Path | None = None,
+        failed: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Raises ChaosError, to the author's address, when the file cannot be loaded or has no users."""
-        leaks = [leak for one in scenario.upstreams for leak in registry.member("providers", one.provider).leaks]
         try:
             self.account = Account(scenario, Samples(folder) if folder is not None else None)
         except OSError as error:
             raise ChaosError(f"cannot write samples into {folder}: {error.strerror}") from None
         self._scenario = scenario
-        self._sampler = Sampler(scenario, target, self.account, leaks=leaks, key=key)
+        self._sampler = Sampler(scenario, target, self.account, key=key)
         self._file = str(scenario.load.locustfile)
+        self._failed = failed
         self._over = Event()
         self._enough = Event()
         self._finished = 0  # tasks
@@ -83,7 +90,11 @@ class ClosedLoop:
         original = tasks_of.execute_next_task
 
         def counted(tasks: Any) -> None:
-            original(tasks)
+            try:
+                original(tasks)
+            except (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately):
+                self._finished += 1  # Locust's own ways for a task to say that it is over
+                raise
             self._finished += 1
 
         tasks_of.execute_next_task = counted  # no event of Locust's tells of a task that came to its end
@@ -98,7 +109,13 @@ class ClosedLoop:
 
     def begin(self, t0: float, over: Callable[[], None]) -> None:
         """Starts the load; `over` is called at its end."""
-        gevent.spawn(self.run, t0).link(lambda _: over())
+
+        def ended(work: Any) -> None:
+            if work.exception is not None:  # nothing else would tell of it (law 2)
+                self._failed(f"the load ended early: {type(work.exception).__name__}")
+            over()
+
+        gevent.spawn(self.run, t0).link(ended)
 
     def run(self, t0: float) -> None:
         """Lets the users ask from monotonic time `t0` to the end of the last phase, and waits for the last answers."""
@@ -256,9 +273,12 @@ def _load(base: Path, name: str, warnings: list[str]) -> list[type[User]]:
 
 
 def _keep_quiet() -> None:
-    """Law 2; and takes away the proxy variables."""
+    """Law 2; and takes away the proxy variables. What ends the driver itself is still said where it was said before."""
+    ours = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+    sys.excepthook = lambda kind, error, trace: traceback.print_exception(kind, error, trace, file=ours)
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
     logging.disable(logging.CRITICAL)
     for variable in [one for one in os.environ if one.upper() in _PROXIES]:

@@ -18,24 +18,27 @@ from typing import Any
 import jsonpath_rfc9535 as jsonpath
 import jsonschema
 
+from chaosllm import registry
+from chaosllm.faults import Planting
 from chaosllm.prints import prints
 from chaosllm.record import Outcome
-from chaosllm.scenario import Operation
+from chaosllm.scenario import Operation, Scenario
 
 #: How much of an answer is searched for leaks; error texts and traces are short and come early.
 _SEARCH_AT_MOST = 64 * 1024
 
-#: What a stack trace looks like; each row is one runtime.
+#: What a stack trace looks like; each row is one runtime. Blanks are sought within a line and lengths are bounded,
+#: because a model that says nothing but line breaks must not stop the load (20 000 of them took 5 s).
 _TRACES = (
     r"Traceback \(most recent call last\)",  # Python
-    r'^\s*File "[^"\n]+", line \d+',  # Python, without its head
-    r"^\s+at (?:async )?[\w.$<>\[\] ]+ \([^()\n]*:\d+:\d+\)",  # Node
-    r"^\s+at (?:async )?(?:file://|node:|/)[^\s()]+:\d+:\d+",  # Node, anonymous
-    r"^\s+at [\w.$]+\([\w$]+\.(?:java|kt|scala):\d+\)",  # JVM
+    r'^[ \t]*File "[^"\n]+", line \d+',  # Python, without its head
+    r"^[ \t]+at (?:async )?[\w.$<>\[\] ]+ \([^()\n]*:\d+:\d+\)",  # Node
+    r"^[ \t]+at (?:async )?(?:file://|node:|/)[^\s()]+:\d+:\d+",  # Node, anonymous
+    r"^[ \t]+at [\w.$]+\([\w$]+\.(?:java|kt|scala):\d+\)",  # JVM
     r"\bException in thread \"",  # JVM, its head
     r"^goroutine \d+ \[[\w ,]+\]:",  # Go
-    r"\bpanic: .*\n\n?goroutine ",  # Go, its head
-    r"^\s+at [\w.`<>]+\([^)\n]*\) in [^\n]+:line \d+",  # .NET
+    r"\bpanic: .{0,500}\n\n?goroutine ",  # Go, its head
+    r"^[ \t]+at [\w.`<>]+\([^)\n]*\) in [^\n]+:line \d+",  # .NET
     r"<title>(?:Werkzeug Debugger|[^<]*// Werkzeug Debugger)|You're seeing this error because you have <code>DEBUG",
 )
 _TRACE = re.compile("|".join(f"(?:{pattern})" for pattern in _TRACES), re.MULTILINE)
@@ -244,6 +247,16 @@ class StreamJudge:
         if self._searched < _SEARCH_AT_MOST:
             self._raw.append(data)
             self._searched += len(data)
+
+
+def telltales(scenario: Scenario) -> tuple[list[str], list[tuple[str, str]]]:
+    """What no user should see, as `Judge` takes it: text of providers, and what the scenario's faults plant.
+
+    Of the providers that the app calls, because what one says in plain words another's app may say by itself.
+    """
+    leaks = [leak for one in scenario.upstreams for leak in registry.member("providers", one.provider).leaks]
+    planting = [rule.fault for rule in scenario.rules if isinstance(rule.fault, Planting)]
+    return leaks, [one for fault in planting for one in fault.planted()]
 
 
 def printed(text: str, key: bytes) -> list[int]:

@@ -19,12 +19,13 @@ from urllib.parse import urlsplit
 import gevent
 from locust.clients import HttpSession
 from locust.exception import CatchResponseError, ResponseError, StopUser
+from locust.user.task import LOCUST_STATE_WAITING
 from requests.exceptions import ReadTimeout
 
 from chaosllm.adapters.driver.account import Account
 from chaosllm.adapters.driver.client import BODY_AT_MOST
 from chaosllm.adapters.driver.exchange import Exchange
-from chaosllm.adapters.driver.judge import Judge
+from chaosllm.adapters.driver.judge import Judge, telltales
 from chaosllm.identity import PREFLIGHT, REFERENCE_HEADER
 from chaosllm.record import Outcome, Sample
 from chaosllm.reference import reference, traceparent
@@ -55,7 +56,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """One request before the run: what came of it."""
+    """One request before the run: what came of it; `asked` without its query, which may hold a secret."""
 
     asked: str
     outcome: Outcome
@@ -66,14 +67,15 @@ class Rehearsed:
 class Sampler:
     """Samples all requests of one load's users."""
 
-    def __init__(self, scenario: Scenario, target: str, account: Account, *, leaks: list[str], key: bytes) -> None:
+    def __init__(self, scenario: Scenario, target: str, account: Account, *, key: bytes) -> None:
         """Raises ValueError for an operation whose conditions cannot be read."""
         self._scenario = scenario
         self._target = urlsplit(target)
         self._account = account
         self._key = key
-        self._judges = {one.path: Judge(one, leaks) for one in scenario.target.operations}
-        self._plain = Judge(Operation(), leaks)
+        leaks, planted = telltales(scenario)
+        self._judges = {one.path: Judge(one, leaks, planted) for one in scenario.target.operations}
+        self._plain = Judge(Operation(), leaks, planted)
         self._open: set[Sent] = set()
         self._left: set[int] = set()  # users that were told that it is over
         self._t0: float | None = None
@@ -172,7 +174,7 @@ class Sampler:
         if self.over or (self._t0 is not None and now >= self._t0 + self._scenario.duration):
             if id(user) not in self._left:  # the rest of its task is not asked; `on_stop` may still log out
                 self._left.add(id(user))
-                if getattr(user, "_state", "") != "waiting":
+                if user._state != LOCUST_STATE_WAITING:
                     raise StopUser
             return Sent(None, now, user)
         path = parts.path.removeprefix(self._target.path.rstrip("/")) if parts.netloc else parts.path
@@ -200,7 +202,7 @@ class Sampler:
     def _keep(self, sent: Sent, ended: float, exception: BaseException | None, asked: str) -> None:
         sample = self._sample(sent, ended, exception)
         if sent.index == PREFLIGHT:
-            self.rehearsed.append(Rehearsed(asked, sample.outcome, sample.status, sample.error))
+            self.rehearsed.append(Rehearsed(asked.partition("?")[0], sample.outcome, sample.status, sample.error))
         else:
             self._account.counts.ended += 1
             self._account.keep(sample)

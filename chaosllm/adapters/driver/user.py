@@ -16,16 +16,14 @@ from typing import ClassVar
 from locust import User, task
 from locust.exception import StopUser
 
-from chaosllm import registry
 from chaosllm.adapters.driver.client import Client
 from chaosllm.adapters.driver.dispatcher import Dispatcher
-from chaosllm.adapters.driver.judge import Judge
+from chaosllm.adapters.driver.judge import Judge, telltales
 from chaosllm.adapters.driver.outgoing import Outgoing
 from chaosllm.adapters.driver.prompts import PROMPTS
 from chaosllm.adapters.driver.samples import Samples
 from chaosllm.adapters.scenario_file import loader
 from chaosllm.errors import Blame, ChaosError, Exit
-from chaosllm.faults import Planting
 from chaosllm.reader import read
 from chaosllm.rows import Rows, RowsError, prompts, read_rows
 from chaosllm.scenario import Scenario
@@ -84,10 +82,7 @@ def build(
     name = scenario.load.prompts
     rows = prompts(PROMPTS) if name is None else _rows(base, name)
     outgoing = Outgoing(scenario, url=target, rows=rows, environ=os.environ)
-    # Of the providers that the app calls, because what one says in plain words another's app may say by itself.
-    leaks = [leak for one in scenario.upstreams for leak in registry.member("providers", one.provider).leaks]
-    faults = [rule.fault for rule in scenario.rules]
-    planted = [one for fault in faults if isinstance(fault, Planting) for one in fault.planted()]
+    leaks, planted = telltales(scenario)
     try:
         judges = [Judge(operation, leaks, planted) for operation in operations]
         samples = Samples(folder) if folder is not None else None

@@ -52,7 +52,7 @@ from chaosllm.adapters.supervisor.target import (
 from chaosllm.errors import Blame, ChaosError, Exit
 from chaosllm.record import SCHEMA
 from chaosllm.units import format_duration
-from chaosllm.variables import Redactor, filled, secrets_of
+from chaosllm.variables import Redactor, filled, secrets_of, too_short
 
 #: Seconds that one of our own processes may take to say that it is ready; mitmproxy takes 1.3 when quiet.
 START = 30.0
@@ -84,7 +84,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._strain = Strain(self.watcher)
-        self._redactor = Redactor(secrets_of(self.order.scenario, os.environ))
+        self._redactor = Redactor(secrets_of(self.order.scenario, os.environ).values())
 
     async def run(self) -> Result:
         """Do it all; raises ChaosError only before anything was started."""
@@ -159,6 +159,8 @@ class Session:
     async def _go(self) -> None:
         command = self._command()
         scenario = self.order.scenario
+        for note in too_short(scenario, os.environ):
+            self.watcher.note(note)
         if command is None:
             self.watcher.say(f"waiting for the app at {self._url}")
         elif not await listens(self._url):
