@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: Before a tag: none of the scenarios that have it.
 _NOT = "not:"
+_LISTED = 24  # names in a list that a reader still reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,21 @@ class Selection:
         """The error for a selection that leaves nothing of the scenarios of these names and tags."""
         asked = [f"--tag {tag}" for tag in self.tags]
         asked += [f"--only {glob}" for glob in self.only] + [f"--skip {glob}" for glob in self.skip]
-        known = f"; tags: {', '.join(sorted(set(tags)))}" if tags else "; none has a tag"
+        there = f"there {'are' if len(names) != 1 else 'is'} {_some(names)}"
+        tagged = f"tags: {', '.join(sorted(set(tags)))}" if tags else "none has a tag"
+        # What was not asked for is not listed: the library's names hide its tags.
+        known = [there] * bool(self.only or self.skip or not tags) + [tagged] * bool(self.tags)
         return ChaosError(
             f"{' '.join(asked)} leaves nothing of {len(names)} scenario{'s' * (len(names) != 1)}",
-            hint=f"there {'are' if len(names) != 1 else 'is'} {', '.join(names)}{known}",
+            hint="; ".join(known),
             blame=Blame.SCENARIO,
             exit_code=Exit.USAGE,
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more; `chaosllm list scenarios` shows ours" if len(names) > _LISTED else ""
+    return f"{', '.join(names[:_LISTED])}{more}"
 
 
 def selecting[F: Callable[..., Any]](function: F) -> F:

@@ -107,7 +107,9 @@ def command(
         warn_of_plugins()
     results: list[Result] = []
     gone = lacking(words)
-    for order in orders:
+    for at, order in enumerate(orders, 1):
+        if not alone and not quiet:
+            click.echo(f"{at} of {len(orders)}: {order.scenario.name}", err=True)
         result = Result(gone.exit_code, error=gone) if gone else launch(order, quiet=quiet)
         _show(order, result, as_json=as_json)
         results.append(result)

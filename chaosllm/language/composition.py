@@ -19,7 +19,7 @@ from chaosllm.errors import Where
 from chaosllm.language.includes import follow
 from chaosllm.language.model import ScenarioFile
 from chaosllm.language.overrides import Setting, apply, parse
-from chaosllm.language.parameters import Given, declared, fill
+from chaosllm.language.parameters import Given, declared, fill, uses
 from chaosllm.language.repeats import expand
 from chaosllm.language.scaling import rescale
 from chaosllm.language.variants import Variant, variants
@@ -75,9 +75,10 @@ def put_together(
         document = Document(deepcopy(document.data), dict(document.values), dict(document.keys), document.size)
     settings = [*variant.settings, *parts.settings]
     named = [one for one in settings if len(one.parts) == 1 and one.parts[0] not in KEYS]
+    used = uses(document.data) if settings else set()
     apply(document, [one for one in settings if one not in named], problems)
     own = declared(document, problems, KEYS)
-    fill(document, own, {one.parts[0]: Given(one.value, one.where) for one in named}, problems, KEYS)
+    fill(document, own, {one.parts[0]: Given(one.value, one.where) for one in named}, problems, KEYS, replaced=used)
     if variant.suffix and isinstance(document.data.get("name"), str):
         document.data["name"] += variant.suffix
     repeated = expand(document, problems)

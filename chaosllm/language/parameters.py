@@ -79,8 +79,12 @@ def fill(
     sets: Mapping[str, Given],
     problems: Problems,
     keys: Collection[str],
+    *,
+    replaced: Collection[str] = (),
 ) -> None:
     """Put values where parameters are used: those of `sets` (from `--set`), else the document's own, else the default.
+
+    `replaced` are used where a setting put something else.
 
     A parameter without a value, one in `sets` that nobody uses or declares, and one declared for nothing are noted.
     """
@@ -98,9 +102,16 @@ def fill(
             what = f"{cut(name)}: found {shorten(given.value)}, expected one value"
             problems.add(given.where, what, "a parameter stands for one value, such as 20/s")
     for name, given in own.items():
-        if name not in filling.used:
+        if name not in filling.used and name not in replaced:
             what = f"the parameter `{name}` is not used"
             problems.add(given.where, what, f"write ${{{name}}} where it belongs, or leave it out", Level.WARNING)
+
+
+def uses(data: Any) -> set[str]:
+    """The names of the parameters that plain data uses; recursion is bounded by DEPTH_AT_MOST."""
+    if isinstance(data, dict | list):
+        return set().union(*map(uses, data.values() if isinstance(data, dict) else data))
+    return {found[1] for found in _USED.finditer(data) if found[1]} if isinstance(data, str) else set()
 
 
 class _TooMuch(Exception):  # noqa: N818  # control flow inside this file: the problem is already noted

@@ -80,7 +80,10 @@ def _phases(phases: Mapping[str, Mapping[str, Any]]) -> Table | None:
     for name, operation, phase in words.lines(phases):
         latency, success = phase.get("latency") or {}, phase.get("success_rate") or {}
         table.add_row(
-            _said(f"  {operation}" if operation else name, "bold" if phase.get("role") == "fault" else ""),
+            # The indent is put before, because foreign text loses its own.
+            Text("  ").append(_said(operation))
+            if operation
+            else _said(name, "bold" if phase.get("role") == "fault" else ""),
             words.count(phase.get("operations")),
             words.share(success.get("value")),
             words.seconds(latency.get("p50")),

@@ -57,13 +57,21 @@ def run(*arguments: object) -> tuple[Result, ChaosError | None]:
     return done, done.exception if isinstance(done.exception, ChaosError) else None
 
 
-@pytest.mark.parametrize("options", ["--tag slow", "--only three", "--skip *", "--tag not:quick --only one"])
-def test_nothing_left(folder: Path, options: str) -> None:
-    """A selection that leaves nothing is wrong usage, and says what there was."""
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ("--tag slow", "tags: quick"),
+        ("--only three", "there are one, two"),
+        ("--skip *", "there are one, two"),
+        ("--tag not:quick --only one", "there are one, two; tags: quick"),
+    ],
+)
+def test_nothing_left(folder: Path, options: str, hint: str) -> None:
+    """A selection that leaves nothing is wrong usage, and says what there was to choose from."""
     _, error = run(folder, *options.split())
     assert error is not None
     assert (error.exit_code, error.what) == (Exit.USAGE, f"{options} leaves nothing of 2 scenarios")
-    assert error.hint == "there are one, two; tags: quick"
+    assert error.hint == hint
 
 
 def test_two_of_one_name(folder: Path) -> None:
@@ -137,6 +145,8 @@ def test_a_suite_is_run(folder: Path, ended: dict[str, Exit]) -> None:
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["folder"] for row in rows] == [str(folder / "out" / name) for name in ("two", "one", "third")]
     assert [row["exit"] for row in rows] == [Exit.INCONCLUSIVE, Exit.FAIL, Exit.PASS]
+    heads = [line for line in done.stderr.splitlines() if " of 3: " in line]
+    assert heads == ["1 of 3: two", "2 of 3: one", "3 of 3: third"]
     assert [line.split()[:2] for line in done.stderr.splitlines()[-3:]] == [
         ["INCONCLUSIVE", "two"],
         ["FAIL", "one"],

@@ -56,6 +56,13 @@ def test_file_that_varies(folder):
     assert [row["name"] for row in rows] == ["small-rate-5-per-s", "small-rate-10-per-s"]
 
 
+def test_a_parameter_that_a_setting_replaces_is_used(folder):
+    """`vary`, `--set` and `--rate` put a value in the place of `${rate}`; it stands there all the same."""
+    path = folder / "many.yaml"
+    path.write_text(SMALL + 'load: {rate: "${rate}"}\nparameters: {rate: 5/s}\nvary: {load.rate: [5/s, 10/s]}\n')
+    assert "is not used" not in run(validate_command, path).output
+
+
 def test_folder(folder):
     """A folder stands for the scenarios in it, and one wrong one decides the exit code."""
     result = run(validate_command, folder)

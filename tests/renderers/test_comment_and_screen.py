@@ -45,6 +45,18 @@ def test_markdown_fits_a_comment():
     assert "480 more in the report" in text or "too long for this place" in text
 
 
+def test_operations_stand_below_their_phase():
+    """On the screen the rows of a phase's operations are set in, so that none is taken for a phase."""
+    summary = factory.summary()
+    storm = summary["phases"]["storm"]
+    storm["by_operation"] = {"chat": {"operations": 3}, "search": {"operations": 4}}
+    console = Console(file=io.StringIO(), width=100)
+    console.print(terminal.renderable(Material(summary)))
+    lines = console.file.getvalue().splitlines()
+    [at] = [number for number, line in enumerate(lines) if re.match(r" storm  +[\d,]+ ", line)]
+    assert [re.match(r" +\w+", line)[0] for line in lines[at : at + 3]] == [" storm", "   chat", "   search"]
+
+
 @pytest.mark.parametrize("evil", HOSTILE)
 def test_markdown_is_inert(evil):
     """Foreign text makes no HTML, link, image, mention, heading, table cell or workflow command."""
