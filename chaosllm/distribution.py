@@ -289,6 +289,16 @@ def _check(name: str, numbers: dict[str, float]) -> None:
             raise ValueError(f"found {key} 0, expected a duration above 0")
 
 
+#: What an editor says of each number of a distribution.
+_NUMBERS = {
+    "low": "the least, such as 1s", "high": "the most, such as 3s", "mean": "the mean, such as 2s",
+    "sd": "the standard deviation, such as 200ms", "median": "half are below, such as 800ms",
+    "p95": "95% are below, such as 3s", "cv": "the standard deviation over the mean, such as 0.5",
+    "min": "the least, such as 100ms", "alpha": "how heavy the tail is: the less, the heavier, such as 2",
+    "scale": "63% are below, such as 30s", "shape": "below 1 most come early, above 1 most come late, such as 1.5",
+}  # fmt: skip
+
+
 type DurationDistribution = Annotated[
     Any,
     *spelt(
@@ -305,9 +315,13 @@ type DurationDistribution = Annotated[
                         **{
                             name: {
                                 "type": "object",
+                                "description": (kind.__doc__ or "").splitlines()[0],
                                 "additionalProperties": False,
                                 "required": [item.name for item in fields(kind)],
-                                "properties": {item.name: {"type": ["string", "number"]} for item in fields(kind)},
+                                "properties": {
+                                    item.name: {"type": ["string", "number"], "description": _NUMBERS[item.name]}
+                                    for item in fields(kind)
+                                },
                             }
                             for name, kind in _SHAPES.items()
                         },

@@ -138,9 +138,49 @@ MISTAKES = [
     (SMALL, SMALL + "target: {url: @localhost:8000}\n", "http://127.0.0.1:8000"),
     (SMALL, SMALL + "target: {timeout: @30}\n", "30s"),
     (SMALL, SMALL + "target: @http://127.0.0.1:8000\n", "expected a mapping"),
+    # the newest keys
+    (SMALL, SMALL + "parameters: {rate: 20/s}\nload: {rate: @'${rte}'}\n", "did you mean ${rate}?"),
+    (SMALL, SMALL + "load: {rate: @'${rate}'}\n", "${rate:-"),
+    (SMALL, SMALL + "parameters: @[rate]\n", "a mapping"),
+    (SMALL, SMALL + "@inlcude: common.yaml\n", "did you mean `include`?"),
+    (SMALL, SMALL + "vary: {load.rate: @10/s}\n", "a list"),
+    (SMALL, SMALL + "vary: {load.rat: [@10/s]}\n", "did you mean `rate`?"),
+    ("  - {name: recovery", "  - {name: block, repeat: @0, phases: [{name: a, duration: 9s}]}\n  - {name: recovery",
+     "at least 1"),
+    ("  - {name: recovery", "  - {name: block, @repaet: 2, phases: [{name: a, duration: 9s}]}\n  - {name: recovery",
+     "did you mean `repeat`?"),
+    (SMALL, SMALL + "accept: [{finding: @retry_strom, owner: a, reason: b, until: '2030-01-01'}]\n",
+     "did you mean `retry_storm`"),
+    (SMALL, SMALL + "accept: [@{finding: retry_storm, owner: a, reason: b}]\n", "`until` is missing"),
+    (SMALL, SMALL + "accept: [{finding: retry_storm, owner: a, reason: b, until: @soon}]\n", "2026-12-31"),
+    (SMALL, SMALL + "target: {operations: [@{path: /a, json: '{prompt}'}]}\n", "`name` is missing"),
+    (SMALL, SMALL + "target: {operations: [{name: a, weight: @0, json: '{prompt}'}]}\n", "more than 0"),
+    (SMALL, SMALL + "target: {operations: [{name: a, json: '{prompt}'}, {name: @a, json: '{prompt}'}]}\n",
+     "two operations"),
+    (SMALL, SMALL + "target: {operation: {json: '{prompt}', cookies: {a b: @c}}}\n", "cookie's name"),
+    (SMALL, SMALL + "target: {operation: {json: '{prompt}', @turn: 3}}\n", "did you mean `turns`?"),
+    (SMALL, SMALL + "target: {operation: {json: '{prompt}', turns: 2, think: @3}}\n", "3s"),
+    (SMALL, SMALL + "load: {shape: {ramp: {from: 1/s, to: @20}}}\n", "20/s"),
+    (SMALL, SMALL + "load: {shape: @{ramp: {from: 1/s, to: 2/s}, spike: {at: 1s, to: 9/s, for: 1s}}}\n",
+     "expected one of"),
+    (SMALL, SMALL + "load: {@cv: 3}\n", "arrivals: gamma"),
+    (SMALL, SMALL + "load: {arrivals: gamma, cv: @-1}\n", "more than 0"),
+    (SMALL, SMALL + "load: {locustfile: locustfile.py, @rate: 3/s}\n", "load.users"),
+    (SMALL, SMALL + "load: {@users: 3}\n", "there is none"),
+    ("fault: rate_limit", "fault: content\n        canary: @[crad]", "one or more of card"),
+    (STORM, "match: {operation: @chat}", "there is no operation `chat`"),
+    (SMALL, SMALL + "@rules: [{fault: hang}]\n", "rules stand in a phase"),
     (SMALL, "@# nothing but a comment\n", "empty"),
     (SMALL, "@- version\n", "expected a mapping"),
 ]  # fmt: skip
+
+
+#: The issue's own words for mistakes, and one of the rows above that each is.
+TYPICAL = {
+    "typo": "did you mean `seed`?", "wrong unit": 'such as "25%"', "no": "quote it", "tabs": "use spaces",
+    "duplicate key": "first on line 2", "missing phase": "did you mean `storm`?", "share of 140 %": "at most 100%",
+    "unknown model field": "did you mean `model`?", "rule outside its phase": "rules stand in a phase",
+}  # fmt: skip
 
 
 def marked(text):
@@ -163,6 +203,13 @@ def test_mistake_has_its_place_and_its_cure(old, new, words):
     errors = [problem for problem in reading.problems if problem.level is Level.ERROR]
     assert [str(problem.where) for problem in errors] == [f"s.yaml:{line}:{column}"], errors
     assert words in str(errors[0])
+
+
+def test_the_typical_ones_are_among_them():
+    """Each mistake that the issue names is a row."""
+    words = [row[2] for row in MISTAKES]
+    assert [name for name, said in TYPICAL.items() if said not in words] == []
+    assert len(MISTAKES) > 40
 
 
 def test_all_mistakes_are_reported_at_once():

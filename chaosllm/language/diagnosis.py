@@ -146,6 +146,8 @@ def _near(path: Path, base: Path, schema: Mapping[str, Any], also: Collection[st
         for word, model in (("when", WhenFile), ("match", MatchFile)):
             if key in _names(model) and key not in allowed:
                 return f"write {word}: {{{key}: ...}}"
+    elif path == ("rules",):
+        return "rules stand in a phase: phases: [{name: storm, duration: 60s, rules: [...]}]"
     return suggest(key, sorted({*allowed, *also}))
 
 

@@ -12,6 +12,7 @@ from test_reader_mistakes import MISTAKES
 
 import chaosllm
 from chaosllm.language.json_schema import build, text
+from chaosllm.language.when import WhenFile
 from chaosllm.reader import readings
 from chaosllm.registry import members
 
@@ -43,7 +44,81 @@ def test_every_key_says_what_it_is():
         for key, found in definition.get("properties", {}).items()
         if not found.get("description")
     ]
-    assert [(name, key) for name, key in bare if not name.startswith(tuple(members("faults")))] == []
+    assert bare == []
+
+
+def offered(schema, path, data):
+    """What an editor offers at a place of a document: key -> its line, over the branches that the text there allows."""
+    level, here = [schema], data
+    for part in path:
+        level = [one for found in level for one in branches(schema, found, here)]
+        level = [
+            found["items"]
+            if isinstance(part, int)
+            else found.get("properties", {}).get(part, found.get("additionalProperties"))
+            for found in level
+            if (isinstance(part, int) and "items" in found) or not isinstance(part, int)
+        ]
+        level = [found for found in level if isinstance(found, dict)]
+        here = here[part]
+    shown = {}
+    for found in (one for every in level for one in branches(schema, every, here)):
+        for key, one in found.get("properties", {}).items():
+            shown[key] = shown.get(key) or one.get("description", "")
+    return shown
+
+
+def branches(schema, found, here):
+    """The parts of a schema without references and choices; of the faults, the one that is written."""
+    while "$ref" in found:
+        found = schema["$defs"][found["$ref"].rsplit("/", 1)[-1]]
+    several = found.get("anyOf") or found.get("oneOf") or ()
+    own = found.get("properties", {}).get("fault", {})
+    if "const" in own and isinstance(here, dict) and here.get("fault") != own["const"]:
+        return
+    if {"properties", "items", "additionalProperties"} & set(found):
+        yield found
+    for one in several:
+        if set(one) != {"required"}:
+            yield from branches(schema, one, here)
+
+
+def mappings(data, path=()):
+    """(path, mapping) of all mappings in a document."""
+    if isinstance(data, dict):
+        yield path, data
+    for key, child in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
+        yield from mappings(child, (*path, key))
+
+
+#: Mappings whose keys are the author's own.
+OWN = [(key,) for key in ("headers", "cookies", "failed", "take", "env", "parameters", "vary", "schema")]
+
+
+def test_an_editor_offers_what_the_library_writes():
+    """At each place of each shipped scenario completion has every key that stands there, and hover a line for it."""
+    schema, looked_at = build(), 0
+    for file in sorted((ROOT.parent / "scenarios").rglob("*.yaml")):
+        if file.parent.name == "suites":
+            continue
+        data = yaml.safe_load(file.read_text())
+        for path, mapping in mappings(data):
+            if "json" in path or path[-1:] in OWN:
+                continue
+            shown = offered(schema, path, data)
+            missing = [key for key in mapping if not shown.get(key)]
+            assert missing == [], (file.name, path)
+            looked_at += len(mapping)
+    assert looked_at > 2000
+
+
+def test_an_editor_offers_only_what_fits():
+    """In a rule the fields are those of its fault; in `when` those of triggers."""
+    data = yaml.safe_load(SMALL)
+    schema, rule = build(), ("phases", 1, "rules", 0)
+    assert "buckets" in offered(schema, rule, data)
+    assert "first_token" not in offered(schema, rule, data)
+    assert {"share", "outage", "burst"} <= set(offered(schema, (*rule, "when"), data)) <= set(WhenFile.model_fields)
 
 
 def test_schema_is_a_schema():
