@@ -123,7 +123,7 @@ def explain(scenario: Scenario) -> Explanation:
     providers: dict[str, Provider] = {
         upstream.provider: registry.member("providers", upstream.provider) for upstream in scenario.upstreams
     }
-    samples = Samples(scenario.phases, scenario.load, scenario.seed, scenario.target.steps)
+    samples = Samples(scenario.phases, scenario.load, scenario.seed, scenario.target)
     expected = expect(scenario, providers)
     return Explanation(
         name=scenario.name,

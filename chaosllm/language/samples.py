@@ -6,16 +6,18 @@ The numbers are those with which objectives.py decides, so that what is warned o
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from chaosllm.arrivals import Recorded
+from chaosllm.mix import Mix
 from chaosllm.power import deciding
 from chaosllm.recovery import LONGEST_HOLD, PER_WINDOW, hold, longest_seen
 from chaosllm.registry import members
-from chaosllm.scenario import Comparator, Load, Objective, Phase, Role
+from chaosllm.scenario import Comparator, Load, Objective, Phase, Role, Target
 from chaosllm.units import format_duration
 
 #: Due times are looked at one by one up to so many, which takes 50 ms; of more their mean is near enough.
@@ -45,7 +47,7 @@ class Samples:
     phases: Sequence[Phase]
     load: Load
     seed: int
-    steps: float = 1.0  # operations that each user asks, on average; all taken to be due when the user comes
+    target: Target = Target()  # a user's operations are all taken to be due when the user comes
 
     @cached_property
     def _counts(self) -> dict[str, int]:
@@ -53,12 +55,18 @@ class Samples:
         if self.load.expected(0.0, end) > _COUNTED:
             return {phase.name: round(self._expected(phase)) for phase in self.phases}
         due = self.load.due_times(self.seed, end)
-        users = {phase.name: sum(1 for t in due if phase.start <= t < phase.end) for phase in self.phases}
-        return {name: round(many * self.steps) for name, many in users.items()}
+        borders = [(bisect_left(due, phase.start), bisect_left(due, phase.end)) for phase in self.phases]
+        mix = Mix(self.target, self.seed)
+        return {
+            phase.name: sum(len(mix.session(user).steps) for user in range(first, end))
+            if mix.stride > 1
+            else end - first
+            for phase, (first, end) in zip(self.phases, borders, strict=True)
+        }
 
     def _expected(self, phase: Phase) -> float:
         """Operations due in a phase on average."""
-        return self.steps * self.load.expected(phase.start, phase.end)
+        return self.target.steps * self.load.expected(phase.start, phase.end)
 
     def of(self, *phases: Phase) -> int:
         """How many operations are due in these phases."""
@@ -157,7 +165,7 @@ class Samples:
         """A length, or a load, at which a phase in all its rounds has enough operations for almost every seed."""
         enough, name = needs + self._slack(needs), phases[0].judged_as
         longer = format_duration(_round_up(enough / self._rate(name) / len(phases)))
-        rate = _round_up(enough / sum(phase.duration for phase in phases) / self.steps)
+        rate = _round_up(enough / sum(phase.duration for phase in phases) / self.target.steps)
         return f"make {name} {longer}" + (f", or load.rate {rate:g}/s" if self.load.shape is None else "")
 
     def _slack(self, n: float) -> float:

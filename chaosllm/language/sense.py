@@ -230,7 +230,7 @@ class _Sense:
         load = self.offered(whole, phases[-1].end)
         if isinstance(load.shape, Recorded) and not load.shape.times:
             return  # their file was not looked at
-        samples = Samples(phases, load, whole.seed, target_of(whole.target).steps)
+        samples = Samples(phases, load, whole.seed, target_of(whole.target))
         for short in samples.shortages(objectives):
             if self.problems.full:
                 return
