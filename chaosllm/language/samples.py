@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -47,7 +47,7 @@ class Samples:
     phases: Sequence[Phase]
     load: Load
     seed: int
-    target: Target = Target()  # a user's operations are all taken to be due when the user comes
+    target: Target = field(default_factory=Target)  # a user's operations are all taken to be due when the user comes
 
     @cached_property
     def _counts(self) -> dict[str, int]:
