@@ -50,7 +50,10 @@ class Heard(Answer):
 
 @dataclass(frozen=True)
 class Ask:
-    """One request; `leave` is the number of body bytes after which the client goes, `how` is fin, rst or cancel."""
+    """One request; `leave` is the number of body bytes after which the client goes, `how` is fin, rst or cancel.
+
+    `heard` is set when the first of the body is there, over HTTP/2.
+    """
 
     path: str
     body: bytes
@@ -59,6 +62,7 @@ class Ask:
     quiet: float = QUIET
     how: str = "fin"
     keep: bool = True
+    heard: asyncio.Event | None = None
 
 
 class _Client(asyncio.Protocol):
@@ -308,6 +312,9 @@ class Http2Client(_Client):
                 else:
                     self.leave(ask.how)
         else:
+            if ask.heard is not None:
+                await self._until(lambda: over() or answer.size)
+                ask.heard.set()
             await self._until(over)
         if not answer.end:
             answer.end = self.over

@@ -26,8 +26,8 @@ CODINGS = {"": bytes, "gzip": gzip.compress, "br": brotli.compress, "zstd": zsta
 class Serving:
     """How one request is answered: its pieces one by one, `gap` seconds apart.
 
-    `acts` stand in place of all else: bytes are written as they are, numbers waited for; "fin", "rst", "rst_stream"
-    and "goaway" end it.
+    `acts` stand in place of all else: bytes are written as they are, numbers and events waited for; "fin", "rst",
+    "rst_stream" and "goaway" end it.
     """
 
     pieces: tuple[bytes, ...] = ()
@@ -164,6 +164,8 @@ class _Connection(asyncio.Protocol):
             elif one == "rst":
                 reset(self.transport)
                 return True
+            elif isinstance(one, asyncio.Event):
+                await one.wait()
             else:
                 await asyncio.sleep(one)
         return False

@@ -80,13 +80,14 @@ WHOLESOME = {
     "close": (HEAD + b"connection: close\r\n\r\n" + WHOLE, "fin"),
     "close-chunked": (HEAD + b"connection: close\r\ntransfer-encoding: chunked\r\n\r\n" + ALL + b"0\r\n\r\n", "fin"),
 }
-#: The same over HTTP/2.
+#: The same over HTTP/2: how it breaks once its first event is with the app, because an answer that comes in one
+#: piece with what breaks it, as on a busy machine, is none (h2 gives nothing of what it reads together with garbage).
 BROKEN_HTTP2 = {
-    "rst_stream": (EVENTS[0] + EVENTS[1], PAUSE, "rst_stream"),
-    "goaway": (EVENTS[0], PAUSE, "goaway"),
-    "garbage": (EVENTS[0], PAUSE, "garbage", 1.0),
-    "fin": (EVENTS[0], PAUSE, "fin"),
-    "rst": (EVENTS[0], PAUSE, "rst"),
+    "rst_stream": ("rst_stream",),
+    "goaway": ("goaway",),
+    "garbage": ("garbage", 1.0),
+    "fin": ("fin",),
+    "rst": ("rst",),
 }
 
 
@@ -154,9 +155,12 @@ def test_a_broken_http2_upstream_is_blamed_too(bench, path):
         bench.cell(framing="named", way="h2-tls", fault=fault) for fault in ("plain", "pace") for _ in BROKEN_HTTP2
     ]
 
+    async def ask(cell, acts):
+        heard = asyncio.Event()
+        return await bench.ask(path, cell, Serving(acts=(EVENTS[0], heard, *acts)), heard=heard)
+
     async def go():
-        acts = [*BROKEN_HTTP2.values()] * 2
-        return await asyncio.gather(*(bench.ask(path, c, Serving(acts=a)) for c, a in zip(cells, acts, strict=True)))
+        return await asyncio.gather(*map(ask, cells, [*BROKEN_HTTP2.values()] * 2))
 
     answers = bench.do(go())
     wrong = [
