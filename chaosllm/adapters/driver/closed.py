@@ -258,8 +258,10 @@ def _load(base: Path, name: str, warnings: list[str]) -> list[type[User]]:
     try:
         classes, shapes = load_locustfile(str(path))
     except (Exception, SystemExit) as error:
+        # Its words go into the hint, which is shown and not kept: they may quote whatever the file holds (law 2).
         raise _wrong(
-            f"load.locustfile: {name} cannot be loaded: {_last_line(error)}", f"`locust -f {name}` must load it too"
+            f"load.locustfile: {name} cannot be loaded: {type(error).__name__}",
+            f"{_last_line(error)}; `locust -f {name}` must load it too",
         ) from None
     users = [one for one in classes.values() if one.weight > 0 or one.fixed_count > 0]
     if not users:
