@@ -16,15 +16,15 @@ from chaosllm import __version__
 #: Verb -> one line, in the order in which a new user meets them.
 VERBS: dict[str, str] = {
     "demo": "Show two sample apps under fire, one fragile and one hardened: no key, no network.",
-    "run": "Run scenarios against an app and judge what it did.",
     "new": "Write a first scenario of your own, from a few questions.",
-    "sweep": "Find the level of a parameter at which an objective breaks, with an interval.",
     "validate": "Check scenarios and suites; every problem with line and column.",
     "explain": "Say what a scenario will do and what it can show, before it runs; or what a fault does.",
+    "run": "Run scenarios against an app and judge what it did.",
+    "sweep": "Find the level of a parameter at which an objective breaks, with an interval.",
     "report": "Judge and render a run folder again.",
+    "list": "List faults, providers, findings, metrics, scenarios or suites.",
     "proxy": "Only inject: a proxy that breaks LLM calls as a scenario says.",
     "simulate": "Only answer: a provider that speaks the real wire formats, without a key.",
-    "list": "List faults, providers, findings, metrics, scenarios or suites.",
     "schema": "Print the JSON Schema of scenarios, or of suites.",
     "version": "Print the version.",
 }
