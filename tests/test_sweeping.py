@@ -67,19 +67,22 @@ def test_nothing_ran() -> None:
     assert (now.kind, now.low, now.high, now.next) == ("unknown", None, None, 1.0)
 
 
-@pytest.mark.parametrize("blur", [0.01, 0.03])
+@pytest.mark.parametrize("blur", [0.01, 0.03, 0.05, 0.08, 0.12])
 def test_verdicts_alone_will_do(blur: float) -> None:
-    """An objective without counts is swept by its runs' verdicts, of which some are wrong near the breaking point."""
+    """An objective without counts is swept by its runs' verdicts, many of which are wrong near the breaking point.
+
+    `blur` is the standard deviation, over the range, of where runs flip.
+    """
     held = 0
-    for seed in range(count(10, 200)):
+    for seed in range(count(20, 300)):
         random, told = np.random.default_rng(seed), list[Told]()
         truth = random.uniform(0.2, 0.7)
         while (now := standing(told, None, 0.1)).next is not None and len(told) < 20:
             at = round(now.next * 200) / 200
             told.append(Told(at, verdict="pass" if at + blur * random.standard_normal() < truth else "fail"))
         held += covers(now, truth)
-        assert now.kind == "found"
-    assert held >= 0.95 * count(10, 200)
+        assert now.kind == "found" or blur > 0.03, "where verdicts hardly contradict each other, 20 runs do"
+    assert held >= 0.95 * count(20, 300)
 
 
 def test_undecided_runs_say_nothing_for_either() -> None:

@@ -110,7 +110,7 @@ def command(
     first = found.scenario.seed if seed is None else seed
     name = found.scenario.name
     folder = create(name, out, datetime.now(UTC).astimezone())
-    text = found.read(found.range.high, 0).as_run
+    text = found.read(found.range.high, first).as_run
     print_ = fingerprint(text, found.range, found.objective, target or app or " ".join(words))
     done = earlier(folder, found.range, print_)
     limit = len(found.range.given) or runs or RUNS
