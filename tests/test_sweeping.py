@@ -30,6 +30,17 @@ def test_few_runs_do() -> None:
     assert max(now.width for now, _ in found) <= 0.1 + 1e-9
 
 
+def test_a_grid_needs_more() -> None:
+    """Twelve runs that are chosen tell more of a slope than twenty-four that are evenly apart."""
+    app, chosen, grid = APPS["linear"], [], []
+    for seed in range(5):
+        chosen.append(sweep(app, seed)[0].width)
+        random = np.random.default_rng(seed)
+        told = [app.run(float(at), 400, random) for at in np.linspace(0, 1, 24)]
+        grid.append(standing(told, app.bound, 0.1).width)
+    assert np.mean(chosen) < 0.8 * np.mean(grid)
+
+
 def test_a_slope_is_narrowed() -> None:
     """An app without retries, 1200 operations a level: within a fifth of the range after twelve runs."""
     found = [sweep(APPS["linear"], seed, operations=1200)[0] for seed in range(5)]
