@@ -9,7 +9,7 @@ Laws:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -85,12 +85,8 @@ def _in_phase(
             alone[fits] = [_chance(bound[rule.name], phase, float(due[n]), int(n)) for n in np.flatnonzero(fits)]
         chances = alone.copy()
         for earlier, spares in before:
-            if bound[rule.name].leader is bound[earlier.name] and not _apart(earlier.match, rule.match):
-                chances *= _left_by_leader(bound[rule.name], phase, due, 1 - spares)
-            elif bound[earlier.name].leader is bound[rule.name] and not _apart(earlier.match, rule.match):
-                chances *= _left_by_follower(bound[earlier.name], spares, alone)
-            elif not _apart(earlier.match, rule.match):
-                chances *= spares
+            if not _apart(earlier.match, rule.match):
+                chances *= _left(bound[rule.name], bound[earlier.name], spares, phase, due)
         mean = None if unknown else float(chances.sum())
         low, high = (0, 0) if unknown else interval(chances)
         note = unknown or _remark(rule, scenario, calls, [call for call, _ in played])
@@ -100,25 +96,34 @@ def _in_phase(
     return found
 
 
-def _left_by_leader(firing: Firing, phase: Phase, due: Floats, taken: Floats) -> Floats:
-    """The share of a follower's chance that its leader, which goes by the same draw and answers first, leaves it.
+def _left(firing: Firing, earlier: Firing, spares: Floats, phase: Phase, due: Floats) -> Floats:
+    """The share of a rule's chance that an earlier one, which answers first, leaves it.
 
-    The leader takes a call when the draw is below its chance now (`taken`), the follower when it is below the
-    leader's chance of before: so what remains is what the leader's chance has fallen by since.
+    Rules of which one follows the other, or that follow the same one, go by one draw: it is below that rule's chance
+    at the time by which the one goes, and at the time by which the other goes. So where the rule fires, the earlier
+    one does as far as the one chance covers the other, and as often as it fires by itself where that draw says yes.
     """
-    follows = firing.rule.when.correlated
-    if firing.leader is None or follows is None:
-        return 1 - taken
-    was = [_chance(firing.leader, phase, float(t) - follows.delay, n) for n, t in enumerate(due)]
-    return np.array([max(0.0, 1 - now / led) if led > 0 else 0.0 for now, led in zip(taken, was, strict=True)])
-
-
-def _left_by_follower(firing: Firing, spares: Floats, led: Floats) -> Floats:
-    """The share of a leader's chance that its follower, which answers first, leaves it."""
-    follows = firing.rule.when.correlated
-    if follows is None or follows.delay > 0:  # a delayed one goes by another chance
+    lines = ((one, by, before) for one, by in _line(firing) for other, before in _line(earlier) if one is other)
+    if (common := next(lines, None)) is None:
         return spares
-    return 1 - np.divide(1 - spares, led, out=np.zeros(len(led)), where=led > 0)
+    leader, by, before = common
+    ours, theirs = (
+        np.array([_chance(leader, phase, float(t) - late, n) for n, t in enumerate(due)]) for late in (by, before)
+    )
+    own = np.divide(1 - spares, theirs, out=np.zeros(len(due)), where=theirs > 0)
+    both = np.divide(theirs, ours, out=np.zeros(len(due)), where=ours > 0)
+    left: Floats = 1 - np.minimum(1.0, own) * np.minimum(1.0, both)
+    return left
+
+
+def _line(firing: Firing) -> Iterator[tuple[Firing, float]]:
+    """A rule, the one that it follows, and so on, each with the seconds by which the first is later."""
+    late = 0.0
+    yield firing, late
+    while firing.leader is not None and firing.when.correlated is not None:
+        late += firing.when.correlated.delay
+        firing = firing.leader
+        yield firing, late
 
 
 def _chance(firing: Firing, phase: Phase, t: float, n: int) -> float:

@@ -66,6 +66,17 @@ RULES = [
     "{fault: hang, when: {correlated: {with: out, delay: 10s}}}",
     "{fault: latency, first_token: 1s, name: slow, when: {every: 3}}, "
     "{fault: error, when: {correlated: {with: slow, share: 50%}}}",
+    "{fault: latency, first_token: 1s, name: slow, when: {share: 30%}}, "
+    "{fault: error, when: {correlated: {with: slow, share: 80%}}}, "
+    "{fault: hang, when: {correlated: {with: slow, share: 60%}}}",
+    "{fault: latency, first_token: 1s, name: slow, when: {ramp: {from: 90%, to: 0%}}}, "
+    "{fault: error, when: {correlated: {with: slow, share: 80%}}}, "
+    "{fault: hang, when: {correlated: {with: slow, delay: 10s}}}",
+    "{fault: error, name: out, when: {share: 30%}}, {fault: latency, first_token: 1s, name: slow, "
+    "when: {correlated: {with: out, share: 80%}}}, {fault: hang, when: {correlated: {with: slow, share: 50%}}}",
+    "{fault: latency, first_token: 1s, name: slow, when: {share: 60%}}, {fault: latency, tokens: 5/s, name: more, "
+    "when: {correlated: {with: slow, share: 80%}}}, {fault: hang, when: {correlated: {with: slow, share: 50%}}}, "
+    "{fault: error, when: {correlated: {with: more, share: 60%}}}",
 ]
 
 

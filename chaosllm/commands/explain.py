@@ -28,10 +28,14 @@ class ScenarioOrFault(ScenarioFile):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path, or the name as it is."""
         from chaosllm.registry import members
+        from chaosllm.spelling import suggest
 
         text = str(value)
         if not Path(text).exists() and text in members("faults"):
             return text
+        near = suggest(text, members("faults"))
+        if not Path(text).exists() and near.startswith("did you mean"):
+            raise click.UsageError(f"there is no file and no fault {text}; {near}")
         return super().convert(value, param, ctx)
 
 

@@ -88,7 +88,7 @@ def fill(
 
     A parameter without a value, one in `sets` that nobody uses or declares, and one declared for nothing are noted.
     """
-    filling = _Filling(document, {**own, **sets}, problems)
+    filling = _Filling(document, {**own, **sets}, problems, tuple(own))
     try:
         filling.fill(document.data, ())
     except _TooMuch:
@@ -123,6 +123,7 @@ class _Filling:
     document: Document
     given: Mapping[str, Given]
     problems: Problems
+    declared: tuple[str, ...]
     used: set[str] = field(default_factory=set)
     uses: int = 0
     size: int = 0  # characters put in
@@ -176,7 +177,7 @@ class _Filling:
         return value
 
     def cure(self, name: str) -> str:
-        if near := nearest(name, [one for one in self.given if one != name]):
+        if near := nearest(name, [one for one in self.declared if one != name]):
             return f"did you mean ${{{near[0]}}}?"
         ways = f"give it one: --set {cut(name)}=..., `parameters: {{{cut(name)}: ...}}`, or ${{{cut(name)}:-...}}"
         return f"{ways}; or did you mean ${{env:{cut(name)}}}?" if name.isupper() else ways

@@ -41,6 +41,10 @@ def variables(document: Document) -> tuple[Variable, ...]:
 
 def check_places(document: Document, problems: Problems, name: str | None, text: str | None) -> None:
     """Note what cannot be filled. `name` is the file of rows, None for the built-in ones; `text` None: not known."""
+    for path, said in _unfilled(document.data):
+        if found := VARIABLE.search(said):
+            what = f"{found[0]} stands here as it is written: variables are filled in requests and in `start.env`"
+            problems.add(document.where(path), what, "a parameter, ${name}, is filled everywhere", Level.WARNING)
     rows: Rows | None = None
     if name is not None and text is not None:
         try:
@@ -136,6 +140,14 @@ def _asked(data: dict[str, Any]) -> Iterator[tuple[Path, str, Collection[str]]]:
                 for part in _PARTS if isinstance(one, dict) else ():
                     yield from ((*said, taken) for said in _texts(one.get(part), (*where, part)))
     yield from ((*said, ()) for said in _texts(target.get("url"), ("target", "url")))
+
+
+def _unfilled(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The texts in which an author may look for variables, and which are not filled."""
+    yield from _texts(data.get("phases"), ("phases",))
+    start = target.get("start") if isinstance(target := data.get("target"), dict) else None
+    if isinstance(start, dict):
+        yield from _texts(start.get("command"), ("target", "start", "command"))
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, fields
+from typing import Any
 
 from chaosllm.arrivals import Recorded
 from chaosllm.distribution import Empirical, Fixed
 from chaosllm.errors import Level
+from chaosllm.faults import Selective
 from chaosllm.language.yaml_nodes import Document, Path, Problems
 from chaosllm.scenario import Load, Match, Phase, Rule
 from chaosllm.schedule import SHORTEST, Firing, firings
+from chaosllm.script import Position
 from chaosllm.spelling import cut, suggest
-from chaosllm.trigger import Outage
+from chaosllm.trigger import Outage, Trigger
 from chaosllm.units import format_duration
 
 #: Spells up to which one is looked for that meets the rule's other times; among more there nearly always is one.
@@ -27,6 +31,8 @@ _ENDING = ("rate_limit", "quota", "overload", "error", "hang", "reset")
 
 def check_timing(document: Document, problems: Problems, phases: list[Phase], load: Load | None, seed: int) -> None:
     """Note what is wrong with the triggers of all rules; `load`: by which operations can be counted beforehand."""
+    limits = document.data.get("limits")
+    capped = isinstance(limits, dict) and "max_active_faults" in limits  # what it holds back meets the next rule
     for at, phase in enumerate(phases):
         rules = {rule.name: rule for rule in phase.rules}
         if not all(_follows(document, problems, ("phases", at), number, rules) for number in range(len(rules))):
@@ -37,7 +43,10 @@ def check_timing(document: Document, problems: Problems, phases: list[Phase], lo
             checks = _Timing(document, problems, path, phase, bound[rule.name])
             if checks.clocks() and load is not None:
                 checks.counts(load)
+                checks.numbers(load, seed)
             checks.followed(phase)
+            if not capped:
+                checks.reached(phase)
 
 
 def _follows(document: Document, problems: Problems, phase: Path, number: int, rules: dict[str, Rule]) -> bool:
@@ -147,6 +156,39 @@ class _Timing:
             return self.add("first", f"{what}: the rule can never fire", "raise `first`, or use `every`")
         return True
 
+    def numbers(self, load: Load, seed: int) -> None:
+        """Operations, named by number, that are all due in other phases."""
+        wanted = self.firing.rule.match.operation
+        numbers = [one for one in wanted if isinstance(one, int)]
+        if not numbers or len(numbers) < len(wanted) or self.sessions():
+            return
+        due = load.due_times(seed, self.phase.end)
+        first = bisect_left(due, self.phase.start)
+        if first < len(due) and not any(first <= one < len(due) for one in numbers):
+            what = f"operations are counted over the whole run, and those of `{self.phase.name}` are {first:,} to"
+            where = self.document.where((*self.path[:-1], "match", "operation"))
+            what = f"{what} {len(due) - 1:,}: the rule can never fire"
+            hint = "take numbers of these, or `when: {first: 5, of: phase}` for the first of the phase"
+            self.problems.add(where, what, hint, Level.WARNING)
+
+    def sessions(self) -> bool:
+        """Whether a user may ask more than one operation, whose numbers then leave some out."""
+        target = self.document.data.get("target")
+        listed = target.get("operations") if isinstance(target, dict) else None
+        return any("steps" in one or "turns" in one for one in listed or () if isinstance(one, dict))
+
+    def reached(self, phase: Phase) -> None:
+        """An earlier rule that always answers every call that this one may touch."""
+        rule = self.firing.rule
+        if getattr(rule.fault, "at_accept", False):
+            return
+        for earlier in phase.rules[: phase.rules.index(rule)]:
+            if earlier.when == Trigger() and _answers(earlier.fault) and _covers(earlier.match, rule.match):
+                what = f"`{earlier.name}` answers every call that this rule may touch: the rule can never fire"
+                where = self.document.where((*self.path[:-1], "fault"))
+                self.problems.add(where, what, "write this one first, or give the other a `when`", Level.WARNING)
+                return
+
     def followed(self, phase: Phase) -> None:
         """A leader that answers the very calls on which its follower would fire."""
         rule, leader = self.firing.rule, self.firing.leader
@@ -191,6 +233,14 @@ def _drawn(firing: Firing) -> bool:
 
 def _fixed(outage: Outage) -> bool:
     return all(isinstance(length, Fixed) for length in outage.lengths())
+
+
+def _answers(fault: Any) -> bool:
+    """Whether a fault surely leaves nothing of a call to a later rule."""
+    if fault.live or isinstance(fault, Selective) or getattr(fault, "at_accept", False):
+        return False
+    inside = isinstance(getattr(fault, "at", None), Position) or getattr(fault, "shape", "") == "stream"
+    return fault.name in _ENDING and not inside
 
 
 def _covers(leader: Match, follower: Match) -> bool:

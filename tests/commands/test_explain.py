@@ -239,3 +239,9 @@ def test_file_that_varies(small):
         "small-share-20pct",
         "small-share-50pct",
     ]
+
+
+def test_fault_that_is_misspelt_is_named_rightly():
+    """What is neither a file nor a fault is answered with the fault that it looks like."""
+    result = ask("truncat")
+    assert "did you mean `truncate`?" in str(result.stderr)

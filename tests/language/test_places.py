@@ -104,3 +104,18 @@ def test_operations_that_cannot_be_meant(old: str, new: str, words: str) -> None
     """Operations have names of their own, and weights."""
     (problem,) = read(SMALL + OPERATIONS.replace(old, new)).problems
     assert words in f"{problem.what} {problem.hint}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "column"),
+    [
+        ("{fault: content, text: '${env:WORDS}'}", 1),
+        ("{fault: error, match: {header: {x-team: 'a ${env:TEAM}'}}}", 1),
+    ],
+)
+def test_variable_where_none_is_filled_is_told(rule: str, column: int) -> None:
+    """A rule holds no variable's value, so one in it is warned of at its place."""
+    text = SMALL + f"vary: {{phases.storm.rules: [[{rule}]]}}\n"
+    told = [problem for problem in read(text).problems if "stands here as it is written" in problem.what]
+    assert [problem.level for problem in told] == [Level.WARNING]
+    assert told[0].where.line == len(text.splitlines())

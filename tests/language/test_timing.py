@@ -59,6 +59,12 @@ def told(rules, arrivals="poisson", files=None):
         ("{fault: error, when: {trace: bad.txt}}", "error: bad.txt, line 2: found 'soon'"),
         ("{fault: error, when: {outage: {up: {empirical: none.txt}, down: 1s}}}", "error: none.txt cannot be read"),
         ("{fault: reset, at: accept, when: {load: {capacity: 1/s}}}", "error: found `load` on a rule that strikes"),
+        ("{fault: hang}, {fault: error, when: {share: 9%}}", "warning: `storm.0` answers every call that this rule"),
+        (
+            "{fault: error, match: {stream: true}}, {fault: hang, match: {stream: true, model: a}}",
+            "warning: `storm.0` answers every call that this rule",
+        ),
+        ("{fault: error, match: {operation: 3}}", "warning: operations are counted over the whole run, and those of"),
     ],
 )
 def test_what_cannot_be_is_told(rules, says):
@@ -81,7 +87,14 @@ def test_what_cannot_be_is_told(rules, says):
         "{fault: reset, at: accept, when: {outage: {up: 20s, down: 10s}}}",
         "{fault: hang, when: {correlated: slow}}, " + SLOW + "when: {share: 9%}}",
         "{fault: error, name: a, match: {model: a}}, {fault: error, match: {model: b}, when: {correlated: a}}",
-        "{fault: error, name: a}, {fault: error, when: {correlated: {with: a, delay: 1s}}}",
+        "{fault: error, name: a, when: {share: 9%}}, {fault: error, when: {correlated: {with: a, delay: 1s}}}",
+        "{fault: error, match: {stream: true}}, {fault: hang}",
+        "{fault: error, match: {model: a}}, {fault: hang, match: {stream: true}}",
+        "{fault: overload, shape: stream}, {fault: error}",
+        "{fault: reset, at: 50%}, {fault: error}",
+        "{fault: reset, at: accept}, {fault: error}",
+        "{fault: rate_limit, buckets: {rpm: 3}}, {fault: error}",
+        "{fault: error, match: {operation: [3, 400]}}",
     ],
 )
 def test_what_can_be_is_left_alone(rules):
@@ -101,6 +114,14 @@ def test_counts_are_exact_where_arrivals_are():
     """With constant arrivals the 300th operation is the last."""
     assert told("{fault: error, when: {after: 299}}", "constant") == []
     assert told("{fault: error, when: {after: 300}}", "constant") != []
+
+
+def test_what_a_limit_holds_back_meets_the_next_rule():
+    """With max_active_faults a rule that always answers may leave calls to the rules after it."""
+    text = TEXT.format(rules="{fault: hang}, {fault: error}", arrivals="poisson")
+    assert any("answers every call" in one.what for one in read(text).problems)
+    held = read(text + "limits: {max_active_faults: 20%}\n").problems
+    assert not any("answers every call" in one.what for one in held)
 
 
 def test_a_report_reads_a_scenario_without_the_files_of_its_triggers():
