@@ -44,9 +44,8 @@ def check_timing(document: Document, problems: Problems, phases: list[Phase], lo
             if checks.clocks() and load is not None:
                 checks.counts(load)
                 checks.numbers(load, seed)
-            checks.followed(phase)
-            if not capped:
-                checks.reached(phase)
+            if capped or checks.reached(phase):
+                checks.followed(phase)
 
 
 def _follows(document: Document, problems: Problems, phase: Path, number: int, rules: dict[str, Rule]) -> bool:
@@ -177,17 +176,18 @@ class _Timing:
         listed = target.get("operations") if isinstance(target, dict) else None
         return any("steps" in one or "turns" in one for one in listed or () if isinstance(one, dict))
 
-    def reached(self, phase: Phase) -> None:
-        """An earlier rule that always answers every call that this one may touch."""
+    def reached(self, phase: Phase) -> bool:
+        """Whether no earlier rule always answers every call that this one may touch."""
         rule = self.firing.rule
         if getattr(rule.fault, "at_accept", False):
-            return
+            return True
         for earlier in phase.rules[: phase.rules.index(rule)]:
             if earlier.when == Trigger() and _answers(earlier.fault) and _covers(earlier.match, rule.match):
                 what = f"`{earlier.name}` answers every call that this rule may touch: the rule can never fire"
                 where = self.document.where((*self.path[:-1], "fault"))
                 self.problems.add(where, what, "write this one first, or give the other a `when`", Level.WARNING)
-                return
+                return False
+        return True
 
     def followed(self, phase: Phase) -> None:
         """A leader that answers the very calls on which its follower would fire."""

@@ -49,7 +49,10 @@ def told(rules, arrivals="poisson", files=None):
         ),
         ("{fault: error, when: {burst: {every: 9s, length: 1s}, trace: {times: [2s, 3s]}}}", "error: its times have"),
         (SLOW + "when: {share: 9%}}, {fault: error, when: {correlated: {with: slow, delay: 60s}}}", "error: a delay"),
-        ("{fault: error, name: first}, {fault: hang, when: {correlated: first}}", "warning: `first` answers the calls"),
+        (
+            "{fault: error, name: first, when: {share: 9%}}, {fault: hang, when: {correlated: first}}",
+            "warning: `first` answers the calls",
+        ),
         (
             ", ".join(f"{{fault: hang, name: r{n}, when: {{correlated: r{n + 1}}}}}" for n in range(11))
             + ", {fault: error, name: r11}",
