@@ -134,8 +134,13 @@ def format_duration(seconds: float) -> str:
 
 
 def format_share(share: float) -> str:
-    """A percentage with at most one decimal: "40%", "99.5%"."""
-    return f"{share * 100:.1f}".removesuffix(".0") + "%"
+    """A percentage with at most one decimal: "40%", "99.5%"; more where it would read as none or all: "0.01%"."""
+    spelt = f"{share * 100:.1f}".removesuffix(".0")
+    for places in (2, 3, 4):
+        if spelt not in ("0", "100") or share in (0, 1):
+            break
+        spelt = f"{share * 100:.{places}f}".rstrip("0").removesuffix(".")
+    return spelt + "%"
 
 
 def estimate_tokens(text: str) -> int:

@@ -71,3 +71,21 @@ def test_durations_are_written_as_people_write_them(seconds, text):
 def test_token_estimates():
     """A short stream event is one token, a long text four characters a token, nothing is none."""
     assert [units.estimate_tokens(text) for text in ("", "a", " understand", "x" * 400)] == [0, 1, 1, 100]
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0, "0%"),
+        (1, "100%"),
+        (0.4, "40%"),
+        (0.9951, "99.5%"),
+        (0.0001, "0.01%"),
+        (0.9999, "99.99%"),
+        (1e-9, "0%"),
+        (0.0005, "0.1%"),
+    ],
+)
+def test_a_share_is_said_as_people_do(share, said):
+    """One decimal will do, but a little is not nothing, and nearly all is not all."""
+    assert units.format_share(share) == said
