@@ -70,7 +70,8 @@ def reset(proxyserver: Proxyserver, client: connection.Client) -> bool:
 def _abort(writer: asyncio.StreamWriter) -> None:
     wire = writer.get_extra_info("socket")
     if wire is not None:
-        with contextlib.suppress(OSError):  # the client has closed it meanwhile
+        # The client has closed it meanwhile: the kernel says so, or uvloop, whose descriptor is -1 by then.
+        with contextlib.suppress(OSError, ValueError):
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
