@@ -20,6 +20,7 @@ def test_a_client_that_is_gone_is_no_failure(loop):
         server = await asyncio.start_server(lambda _, writer: met.set_result(writer), "127.0.0.1", 0)
         client = socket.create_connection(server.sockets[0].getsockname())
         writer = await met
+        writer.get_extra_info("socket")  # uvloop keeps it, as it does in a connection that serves
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         writer.transport.abort()
