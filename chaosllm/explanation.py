@@ -16,7 +16,7 @@ from chaosllm.expectation import Expectation, expect, replies
 from chaosllm.findings import SEVERITIES
 from chaosllm.language.samples import Samples, Shortage
 from chaosllm.power import failing_to, least_drop, passing_from
-from chaosllm.prices import DEFAULT, Price, price_of
+from chaosllm.prices import DEFAULT, PRICES, Price, price_of
 from chaosllm.providers import Provider
 from chaosllm.scenario import Comparator, Objective, Phase, Role, Rule, Scenario
 from chaosllm.wording import fault_words, load_words, match_words, when_words
@@ -243,7 +243,8 @@ def _ceiling(scenario: Scenario, samples: Samples) -> Ceiling | None:
     if all(upstream.simulated for upstream in scenario.upstreams):
         return None
     calls = samples.of(*scenario.phases) * WORST_ATTEMPTS
-    named = {model: price_of(model) for rule in scenario.rules for model in rule.match.model}
+    prices = {**PRICES, **scenario.prices}
+    named = {model: price_of(model, prices=prices) for rule in scenario.rules for model in rule.match.model}
     priced = {model: price for model, price in named.items() if price is not None}
     model = max(priced, key=lambda one: priced[one].input + priced[one].output, default="")
     price = priced.get(model, DEFAULT)

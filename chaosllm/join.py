@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from chaosllm.chains import Usual, usual_calls
 from chaosllm.cuts import cut_by_us, holds_cut
+from chaosllm.prices import PRICES, Price
 from chaosllm.record import OUTCOMES, Did, Event, Outcome, Sample
 from chaosllm.scenario import Phase, Role, Scenario
 
@@ -136,6 +137,11 @@ class Run:
     def timeout(self) -> float:
         """The user's deadline in seconds."""
         return self.scenario.target.timeout
+
+    @cached_property
+    def prices(self) -> Mapping[str, Price]:
+        """What tokens cost: the scenario's own prices before the table's."""
+        return {**PRICES, **self.scenario.prices}
 
     @cached_property
     def end(self) -> float:

@@ -33,6 +33,7 @@ from chaosllm.language.rules import check_rules
 from chaosllm.language.sense import check_sense
 from chaosllm.language.variants import Variant
 from chaosllm.language.yaml_nodes import Document, Path, Problems
+from chaosllm.prices import Price
 from chaosllm.registry import members
 from chaosllm.spelling import cut, suggest
 
@@ -266,4 +267,5 @@ def _build(
         fail_on=whole.fail_on,
         tags=tuple(whole.tags),
         accept=accept,
+        prices={name: Price(one.input, one.output, "the scenario") for name, one in whole.prices.items()},
     )

@@ -11,6 +11,7 @@ from chaosllm.arrivals import Arrivals, Shape, due_times, offered
 from chaosllm.distribution import Distribution
 from chaosllm.errors import Where
 from chaosllm.faults import Fault
+from chaosllm.prices import Price
 from chaosllm.trigger import Trigger
 
 
@@ -297,6 +298,7 @@ class Scenario:
     fail_on: Literal["critical", "major", "none"] = "critical"
     tags: tuple[str, ...] = ()
     accept: tuple[Acceptance, ...] = ()
+    prices: dict[str, Price] = field(default_factory=dict)  # by model; before those of our table
 
     @property
     def duration(self) -> float:

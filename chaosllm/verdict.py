@@ -124,6 +124,8 @@ def measured(one: Judged) -> str:
             return format_duration(value)
         case "count":
             return f"{value:g}"
+        case "usd":
+            return f"{value:.4g} USD"
     return f"{value:.3g}"
 
 
@@ -135,7 +137,8 @@ def _fix_first(
         return next((_sentence(f"{one.what}: {one.hint}") for one in checks if not one.ok), "") or next(
             _undecided(one, run.scenario.load.lever) for one in objectives if one.verdict == "inconclusive"
         )
-    for one in _damning(run, findings) or findings:
+    grave = [one for one in findings if one.severity in SEVERITIES[:2]]
+    for one in _damning(run, findings) or grave:
         return f"{one.title}. {one.advice}"
     for objective in objectives:
         if objective.verdict == "fail":
@@ -143,6 +146,8 @@ def _fix_first(
                 f"{objective.objective.text} failed with {measured(objective)}: follow the operations of "
                 f"{objective.objective.phase or 'the recovery'} in the report to see why."
             )
+    for one in findings:
+        return f"{one.title}. {one.advice}"
     return ""
 
 

@@ -76,7 +76,7 @@ def test_fail_on_says_which_findings_fail_a_run(conduct, fail_on, verdict):
 def test_the_worst_finding_comes_first_and_is_what_to_fix():
     """Critical before major, and the last sentence names its fix."""
     found = judge(made.run(STORMY))
-    assert [one["severity"] for one in found["findings"]] == ["critical", "major"]
+    assert [one["severity"] for one in found["findings"]] == ["critical", "major", "minor"]
     assert found["fix_first"].startswith("Retries pile up into a storm.")
     assert "retry_storm (critical) in storm" in found["reasons"][0]
 

@@ -10,7 +10,7 @@ import numpy as np
 from chaosllm.canaries import mark_of
 from chaosllm.chains import failed
 from chaosllm.findings import MOST_EVIDENCE, Finding, FindingKind
-from chaosllm.join import Mask, Run, met_rule
+from chaosllm.join import Ints, Mask, Run, met_rule
 from chaosllm.record import Event, Outcome
 from chaosllm.scenario import Role
 
@@ -125,6 +125,14 @@ def name(run: Run, row: int) -> str:
     """The evidence id of a whole operation: its first call that met a fault, else the operation itself."""
     event = first_met(run, row)
     return event.call if event is not None else f"op-{int(run.samples.operation[row])}"
+
+
+def finding_of(
+    run: Run, kind: FindingKind, phase: str, rows: Ints, of: int, *, title: str, sentence: str
+) -> Finding:  # fmt: skip
+    """A finding of these operations, of so many that could have shown it."""
+    evidence = tuple(name(run, int(row)) for row in rows[:MOST_EVIDENCE])
+    return Finding(kind.code, kind.severity, phase, len(rows), of, title, sentence, kind.advice, evidence)
 
 
 def plural(count: int, noun: str) -> str:

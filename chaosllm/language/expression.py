@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from chaosllm.errors import Where
 from chaosllm.scenario import Comparator, Objective, StopCondition
 from chaosllm.spelling import cut, shorten, suggest
-from chaosllm.units import parse_duration, parse_rate, parse_share
+from chaosllm.units import parse_duration, parse_money, parse_rate, parse_share
 
 LONGEST = 200  # characters of one expression; the longest sensible one has 70
 
@@ -22,8 +22,10 @@ _REFERENCE = re.compile(rf"(?:(\S+)\s*\*\s*)?{_CALL}$")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?$")
 _MEANT = {"=": "==", "===": "==", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">="}
 
+_SUFFIXES = {"seconds": "s", "per_second": "/s", "usd": " USD"}
+
 #: What the right side looks like, for each unit of a metric.
-_EXAMPLES = {"share": "95%", "seconds": "2s", "ratio": "1.5", "per_second": "20/s", "count": "0"}
+_EXAMPLES = {"share": "95%", "seconds": "2s", "ratio": "1.5", "per_second": "20/s", "count": "0", "usd": "2 USD"}
 
 
 class Mistake(ValueError):  # noqa: N818  # one word per idea: an error is what an app or provider does
@@ -45,7 +47,7 @@ def read_objective(
 ) -> Objective:
     """An objective; raises Mistake.
 
-    `units`: metric -> share, seconds, ratio, per_second or count. `alone`: names that may
+    `units`: metric -> share, seconds, ratio, per_second, count or usd. `alone`: names that may
     stand without a phase, and then mean the whole run.
     """
     metric, argument, comparator, right = _split(text)
@@ -155,12 +157,12 @@ def _bound(metric: str, unit: str, text: str) -> float:
             kind = "a plain number" if unit == "ratio" else "a whole number"
             raise Mistake(f"found {shorten(text)}, expected {kind} because {metric} is a {unit}", f"such as {example}")
         return bare
-    parse = {"share": parse_share, "seconds": parse_duration, "per_second": parse_rate}[unit]
+    parse = {"share": parse_share, "seconds": parse_duration, "per_second": parse_rate, "usd": parse_money}[unit]
     if bare is not None and bare != 0:
         if unit == "share":
             example = f"{bare * 100:g}%" if bare <= 1 else f"{bare:g}%"
         else:
-            example = f"{bare:g}{'s' if unit == 'seconds' else '/s'}"
+            example = f"{bare:g}{_SUFFIXES[unit]}"
         raise Mistake(f"found {text} without a unit", f"did you mean {example}?")
     if bare == 0:
         return 0.0

@@ -54,6 +54,13 @@ class LimitsFile(Model):
     max_spend: Money | None = None
 
 
+class PriceFile(Model):
+    """What a million tokens of a model cost."""
+
+    input: Money
+    output: Money
+
+
 class ScenarioFile(Model):
     """One chaos experiment for an LLM application."""
 
@@ -85,3 +92,7 @@ class ScenarioFile(Model):
         "critical"
     )
     accept: Annotated[list[AcceptFile], Field(description="findings that are known and do not fail the run yet")] = []
+    prices: Annotated[
+        dict[str, PriceFile],
+        Field(description="what a million tokens of a model cost, such as {my-model: {input: 1 USD, output: 4 USD}}"),
+    ] = {}

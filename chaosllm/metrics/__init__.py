@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, Protocol
 from chaosllm.join import Run
 from chaosllm.stats import Floats
 
-type Unit = Literal["share", "seconds", "ratio", "per_second", "count"]
+type Unit = Literal["share", "seconds", "ratio", "per_second", "count", "usd"]
 
 
 @dataclass(frozen=True)

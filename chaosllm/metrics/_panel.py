@@ -106,6 +106,22 @@ def share(run: Run, phase: str | None, which: Mask, confidence: float) -> Estima
     return Estimate(value, low, high, n)
 
 
+def share_among(run: Run, phase: str | None, which: Mask, *, among: Mask, confidence: float, nobody: str) -> Estimate:
+    """As `share`, of those operations only for which `among` (by row) holds; `nobody` says why there is none."""
+    found = panel(run, phase)
+    if found is None:
+        return no_operations(phase)
+    there = among[found.rows]
+    n = int(there.sum())
+    if not n:
+        return Estimate.none(nobody)
+    chosen = which[found.rows] & there
+    value = float(chosen.sum()) / n
+    worth = effective_n(found.sums(chosen), found.sums(there))
+    low, high = wilson(value * worth, worth, confidence)
+    return Estimate(value, low, high, n)
+
+
 def baseline_of(run: Run, phase: str | None) -> str | None:
     """The baseline that a phase is held against: the last one before it, else the last of all.
 

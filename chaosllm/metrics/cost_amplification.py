@@ -28,7 +28,7 @@ def tokens_per_good_answer(run: Run, phase: str | None) -> Estimate:
     found = panel(run, phase)
     if found is None:
         return no_operations(phase)
-    tokens = found.sums(_tokens(run)[found.rows])
+    tokens = found.sums(tokens_billed(run)[found.rows])
     good = run.good[found.rows]
     n = int(good.sum())
     if not n:
@@ -37,7 +37,7 @@ def tokens_per_good_answer(run: Run, phase: str | None) -> Estimate:
     return Estimate(float(np.sum(tokens)) / n, *spread(repeats, 0.95), n, repeats=repeats)
 
 
-def _tokens(run: Run) -> Floats:
+def tokens_billed(run: Run) -> Floats:
     """Tokens billed for each operation, by row."""
     if "tokens" not in run.memory:
         weights = np.array([billed(event) for event in run.events], dtype=np.float64)

@@ -9,11 +9,11 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from chaosllm.join import Floats, Ints, Run
+from chaosllm.join import Floats, Run
 from chaosllm.metrics import Estimate, Metric, Unit
 from chaosllm.metrics._panel import baseline_of
+from chaosllm.metrics._recoveries import Recovery, recoveries
 from chaosllm.recovery import PER_WINDOW, held, hold, longest_seen, window
-from chaosllm.scenario import Role
 from chaosllm.stats import binomial_cdf, quantile, quantile_interval, wilson, windows
 
 #: How unlikely, in a recovered app, a window must be to count as bad; over 100 windows 1 false alarm in 10.
@@ -43,15 +43,6 @@ class _Bounds:
 def _below(n: int, p: float, k: int) -> float:
     """P(X < k), X binomial (n, p)."""
     return float(binomial_cdf(n, p)[k - 1]) if k > 0 else 0.0
-
-
-@dataclass(frozen=True)
-class _Recovery:
-    """One stretch of recovery phases after a fault phase."""
-
-    rows: Ints
-    start: float
-    seconds: float
 
 
 class TimeToRecover(Metric):
@@ -87,31 +78,14 @@ class TimeToRecover(Metric):
             good=wilson(int(run.good[before].sum()), len(before))[0],
             latency=max(upper * SLACK_RATIO, upper + SLACK_SECONDS),
         )
-        found = [_recovered(run, one, promised) for one in _recoveries(run, phase)]
+        found = [_recovered(run, one, promised) for one in recoveries(run, phase)]
         if not found:
             return Estimate.none("there is no recovery phase after a fault phase")
         # The worst: one that never recovered, else the longest.
         return max(found, key=lambda one: (one.value is None, one.value if one.value is not None else one.low))
 
 
-def _recoveries(run: Run, phase: str | None) -> list[_Recovery]:
-    """The recovery phases that follow a fault phase, neighbours as one; only `phase` if that is named."""
-    found: list[_Recovery] = []
-    before = None
-    for one in run.scenario.phases:
-        if one.role is Role.RECOVERY and phase in (None, one.name, one.block):
-            rows, seconds = run.due(one.name), run.seconds(one.name)
-            if before is Role.RECOVERY and found:
-                last = found.pop()
-                rows, seconds = np.concatenate([last.rows, rows]), last.seconds + seconds
-                found.append(_Recovery(rows, last.start, seconds))
-            elif before is Role.FAULT:
-                found.append(_Recovery(rows, one.start, seconds))
-        before = one.role
-    return found
-
-
-def _recovered(run: Run, one: _Recovery, promised: _Bounds) -> Estimate:
+def _recovered(run: Run, one: Recovery, promised: _Bounds) -> Estimate:
     n = len(one.rows)
     width = window(n, one.seconds)
     if width > hold(one.seconds):
@@ -134,7 +108,7 @@ def _recovered(run: Run, one: _Recovery, promised: _Bounds) -> Estimate:
     )
 
 
-def _counts(run: Run, one: _Recovery, promised: _Bounds, width: float) -> tuple[Floats, Floats, Floats]:
+def _counts(run: Run, one: Recovery, promised: _Bounds, width: float) -> tuple[Floats, Floats, Floats]:
     """(good, slow, all) operations in each window, by due time."""
     at, count = windows(run.samples.t_due[one.rows], one.start, one.seconds, width)
     latency = run.latency[one.rows]

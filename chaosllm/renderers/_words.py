@@ -128,7 +128,13 @@ def plain(value: object) -> str:
     return f"{found:.1f}" if abs(found) >= 10 else f"{found:.2f}"
 
 
-_FORMATS = {"seconds": seconds, "share": share, "count": count}
+def money(value: object) -> str:
+    """US dollars, such as "0.0123 USD"; a dash for none."""
+    found = number(value)
+    return NONE if found is None else f"{found:,.4g} USD"
+
+
+_FORMATS = {"seconds": seconds, "share": share, "count": count, "usd": money}
 
 
 def unit_of(expression: str) -> str:
