@@ -25,6 +25,10 @@ HOVER: dict[str, dict[str, str]] = {
         "owner": "who answers for it",
         "reason": "why it is accepted, and what will be done",
     },
+    "Price": {
+        "input": "USD for a million tokens of prompts, such as 1.50 USD",
+        "output": "USD for a million tokens of answers",
+    },
     "Target": {
         "url": "where the app listens",
         "start": "how to start the app; without it, it runs already, or `run ... -- COMMAND` starts it",

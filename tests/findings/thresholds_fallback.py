@@ -90,12 +90,9 @@ def _billed(factor: float) -> Run:
     """The storm's operations are billed so many times what an operation costs."""
 
     def change(samples, events):
-        events[:] = [
-            replace(one, tokens_in=10, tokens_out=round(60 * factor) - 10)
-            if 25 <= one.t < 45 and one.status == 200
-            else one
-            for one in events
-        ]
+        for at, one in enumerate(events):
+            if one.phase == "storm" and one.status == 200:
+                events[at] = replace(one, tokens_in=10, tokens_out=round(60 * factor) - 10)
 
     return made.run(change=change)
 
@@ -196,7 +193,7 @@ THRESHOLDS = (
         lambda: _answered(WRONG, error="too slow"),
         lambda: _answered(WRONG, error="too short"),
     ),
-)
+)  # fmt: skip
 
 
 def declared() -> Run:

@@ -25,7 +25,7 @@ def test_accept():
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("no_backoff", "@no_backof", "did you mean `no_backoff`?"),
+        ("no_backoff", "@stack_trac", "did you mean `stack_trace`?"),
         ("phase: storm", "phase: @strom", "did you mean `storm`?"),
         ("phase: storm, ", "", "accepted twice"),
         ('"2026-12-31"', "@2026-12-31", "quote it"),

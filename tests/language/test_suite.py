@@ -89,8 +89,8 @@ def test_accept():
         "2026-12-31",
         8,
     )
-    (problem,) = read(SUITE + known.replace("no_backoff", "no_bakoff")).problems
-    assert problem.hint == "did you mean `no_backoff`?"
+    (problem,) = read(SUITE + known.replace("no_backoff", "stack_trac")).problems
+    assert problem.hint == "did you mean `stack_trace`?"
 
 
 def test_all_mistakes_at_once():
