@@ -5,11 +5,10 @@ from __future__ import annotations
 from statistics import median
 from typing import ClassVar, override
 
-from chaosllm.chains import next_attempt, over, same_place
 from chaosllm.findings import Finding, FindingKind, Severity
-from chaosllm.findings._evidence import Tallies, operations, phase_of, plural
+from chaosllm.findings._evidence import Tallies, counted, phase_of, plural
+from chaosllm.gaps import first_gaps
 from chaosllm.join import Run
-from chaosllm.record import GOAWAY, Ended, Event
 from chaosllm.script import Reply
 from chaosllm.units import format_duration
 
@@ -44,15 +43,11 @@ class NoBackoff(FindingKind):
     def find(self, run: Run) -> list[Finding]:
         """One finding for each phase with first gaps."""
         tallies = Tallies(run)
-        for row, attempts in operations(run):
-            for at, event in enumerate(attempts):
-                if not may_be_retried(event) or event.retry_after is not None:
-                    continue
-                if any(same_place(event, earlier) and may_be_retried(earlier) for earlier in attempts[:at]):
-                    continue  # not the first gap
-                if (after := next_attempt(attempts, at, run.usual)) is not None:
-                    gap = max(0.0, after.t - over(event))
-                    tallies.case(phase_of(run, row, event), row, seen=gap < SHORTEST, evidence=after.call, amount=gap)
+        chosen = counted(run)
+        for gap in first_gaps(run):
+            if chosen[gap.row]:
+                phase, short = phase_of(run, gap.row, gap.failure), gap.seconds < SHORTEST
+                tallies.case(phase, gap.row, seen=short, evidence=gap.retry.call, amount=gap.seconds)
         return tallies.findings(
             self,
             "Retries come without a pause",
@@ -62,15 +57,6 @@ class NoBackoff(FindingKind):
             ),
             raised=lambda tally: median(tally.amounts) < SHORTEST,
         )
-
-
-def may_be_retried(event: Event) -> bool:
-    """Whether a call failed before it answered, in a way that may pass: 408, 429, 5xx, a broken connection."""
-    if event.reason == GOAWAY:
-        return False  # HTTP libraries repeat it by themselves, as they should
-    if event.status is None:
-        return event.ended in (Ended.BROKEN, Ended.NO_ANSWER)
-    return event.status in (408, 429) or event.status >= 500
 
 
 MEMBER = NoBackoff()

@@ -5,16 +5,14 @@ from __future__ import annotations
 from statistics import median
 from typing import ClassVar, override
 
-from chaosllm.chains import next_attempt, over
+from chaosllm.chains import next_attempt
 from chaosllm.findings import Finding, FindingKind, Severity
 from chaosllm.findings._evidence import Tallies, operations, phase_of, plural
+from chaosllm.gaps import TOLERANCE, Gap, asks_to_wait
 from chaosllm.join import Run
-from chaosllm.record import Event
 from chaosllm.script import Reply
 from chaosllm.units import format_duration
 
-#: Timers fire early by some milliseconds, and the two ends are measured in two places (METHOD metric 12).
-TOLERANCE = 0.05
 #: The share of waits that may be too short.
 ALLOWED = 0.05
 
@@ -51,7 +49,7 @@ class RetryAfterIgnored(FindingKind):
                 if not asks_to_wait(event):
                     continue
                 after = next_attempt(attempts, at, run.usual)
-                short = (event.retry_after or 0.0) - (after.t - over(event)) if after is not None else 0.0
+                short = Gap(row, event, after).short if after is not None else 0.0
                 tallies.case(
                     phase_of(run, row, event),
                     row,
@@ -68,12 +66,6 @@ class RetryAfterIgnored(FindingKind):
             ),
             raised=lambda tally: tally.count > ALLOWED * tally.of,
         )
-
-
-def asks_to_wait(event: Event) -> bool:
-    """Whether a call was refused with a Retry-After that can be ignored (429, 503, 529 and the like)."""
-    refused = event.status is not None and (event.status == 429 or event.status >= 500)
-    return refused and event.retry_after is not None and event.retry_after > TOLERANCE
 
 
 MEMBER = RetryAfterIgnored()

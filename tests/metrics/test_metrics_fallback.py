@@ -5,7 +5,7 @@ import run_factory as made
 from run_factory import Operation, Try
 
 from chaosllm.analysis import measure
-from chaosllm.record import Outcome
+from chaosllm.record import Ended, Outcome
 from chaosllm.scenario import Role
 
 
@@ -87,7 +87,7 @@ def test_a_hedge_is_no_fallback():
     """The slower of two calls to the primary is dropped by the app: the primary did not fail."""
 
     def hedged(number):
-        left = {"ended": "client_left"}
+        left = {"ended": Ended.CLIENT_LEFT}
         return Operation(seconds=0.5, tries=[Try(took=0.45), Try(at=0.3, took=0.15, status=None, fields=left)])
 
     assert measure(made.run(made.only_in_storm(hedged)), "fallback_rate", "storm").value is None
