@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaosllm.chains import Usual, usual_calls
-from chaosllm.cuts import cut_by_us, holds_cut
+from chaosllm.cuts import broken_by_us, cut_by_us, holds_broken, holds_cut
+from chaosllm.faults import Fault
 from chaosllm.prices import PRICES, Price
 from chaosllm.record import OUTCOMES, Did, Event, Outcome, Sample
 from chaosllm.scenario import Phase, Role, Scenario
@@ -102,26 +103,41 @@ class Run:
     phase_of: Ints  # of each row: the place of its phase in the scenario, -1 outside
     row_of: Ints  # of each event: the row of its operation, -1 when unknown
     took_cut: Mask = field(init=False)  # by row: the answer looked good and was a cut one (law 4)
+    took_broken: Mask = field(init=False)  # the same of a broken one
     memory: dict[Any, Any] = field(default_factory=dict)  # what metrics computed once and need again
 
     def __post_init__(self) -> None:
-        self.took_cut = self._took_cut()
-        if self.took_cut.any():
-            outcome = np.where(self.took_cut, _CODES[Outcome.WRONG], self.samples.outcome)
+        self.took_cut, self.took_broken = self._took()
+        if (wrong := self.took_cut | self.took_broken).any():
+            outcome = np.where(wrong, _CODES[Outcome.WRONG], self.samples.outcome)
             self.samples = replace(self.samples, outcome=outcome)
 
-    def _took_cut(self) -> Mask:
-        """Operations that look good, and whose last call was cut, with the cut text for an answer."""
-        found = np.zeros(len(self.samples), dtype=bool)
+    def _took(self) -> tuple[Mask, Mask]:
+        """Operations that look good and whose last call was cut, or broken, with that text for an answer."""
+        cut, broken = np.zeros(len(self.samples), dtype=bool), np.zeros(len(self.samples), dtype=bool)
         if not self.joined:
-            return found
-        looks_good = self.samples.was(Outcome.GOOD)
-        cut = {int(row) for event, row in zip(self.events, self.row_of, strict=True) if row >= 0 and cut_by_us(event)}
-        for row in cut:
-            last = self.attempts_of(row)[-1]
-            if looks_good[row] and cut_by_us(last) and "error_event" not in _at(self.samples.marks, row):
-                found[row] = holds_cut(_at(self.samples.prints, row), last)
-        return found
+            return cut, broken
+        good = self.samples.was(Outcome.GOOD)
+        # An answer without text, or not of the kind that was asked for, fails `good` and says that it is fine.
+        fine = good | (self.samples.was(Outcome.WRONG) & (np.asarray(self.samples.status) < 300))
+        for row in sorted({int(row) for row in self.row_of[self._ours] if row >= 0}):
+            last, prints = self.attempts_of(row)[-1], _at(self.samples.prints, row)
+            marks = _at(self.samples.marks, row)
+            if "error_event" not in marks:
+                cut[row] = good[row] and cut_by_us(last) and holds_cut(prints, last)
+                broken[row] = fine[row] and broken_by_us(last, self.faults) and holds_broken(prints, marks, last)
+        return cut, broken
+
+    @cached_property
+    def _ours(self) -> Mask:
+        """The calls whose answer we cut or broke."""
+        found = (cut_by_us(event) or broken_by_us(event, self.faults) for event in self.events)
+        return np.fromiter(found, dtype=bool, count=len(self.events))
+
+    @cached_property
+    def faults(self) -> Mapping[str, Fault]:
+        """The fault of each rule."""
+        return {rule.name: rule.fault for rule in self.scenario.rules}
 
     @property
     def stopped(self) -> str | None:

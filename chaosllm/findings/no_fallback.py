@@ -39,7 +39,7 @@ class NoFallback(FindingKind):
     def find(self, run: Run) -> list[Finding]:
         """One finding for each phase whose failures nobody else made good."""
         tallies = Tallies(run)
-        chosen = counted(run) & ~run.took_cut
+        chosen = counted(run) & ~run.took_cut & ~run.took_broken
         for row, service in services(run).items():
             met = first_met(run, row)
             if chosen[row] and service.needed and met is not None:

@@ -38,7 +38,7 @@ class SilentFailure(FindingKind):
     def find(self, run: Run) -> list[Finding]:
         """One finding for each phase with such answers."""
         samples = run.samples
-        wrong = samples.was(Outcome.WRONG) & (samples.status < 400) & counted(run) & ~run.took_cut
+        wrong = samples.was(Outcome.WRONG) & (samples.status < 400) & counted(run) & ~run.took_cut & ~run.took_broken
         tallies = Tallies(run)
         for row in map(int, np.flatnonzero(wrong)):
             met = first_met(run, row)

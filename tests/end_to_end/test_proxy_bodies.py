@@ -7,6 +7,8 @@ import openai
 import pytest
 from proxy_rig import EVENTS, TEXT, WHOLE, WORDS, ProxyChild, RawClient, Upstream, scenario, text_of
 
+from chaosllm.prints import print_ends
+
 pytestmark = pytest.mark.end_to_end
 
 RULES = [
@@ -18,6 +20,8 @@ RULES = [
     ("twice", {"fault": "duplicate", "at": "50%"}),
     ("json", {"fault": "malformed", "shape": "json"}),
     ("kind", {"fault": "malformed", "shape": "content_type"}),
+    ("declined", {"fault": "refusal"}),
+    ("nothing", {"fault": "empty"}),
     ("coding", {"fault": "malformed", "shape": "encoding"}),
     ("swap", {"fault": "model_swap", "to": "nobodys-model"}),
     ("runaway", {"fault": "repetition", "at": "50%", "tokens": "30 tokens"}),
@@ -154,3 +158,21 @@ def test_a_changed_header_keeps_its_place(client):
 def test_text_is_whole_without_a_rule(proxy):
     """Off is off, for the SDK too."""
     assert streamed(proxy, "plain") == (TEXT, None)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("model", ["declined", "nothing"])
+def test_an_answer_without_text_leaves_no_prints(proxy, client, model, stream):
+    """OpenAI says a refusal in a field of its own: the text is as empty as that of an empty answer."""
+    client.ask(model, stream=stream)
+    event = proxy.events(model, 1 + stream)[-1]
+    assert (event["status"], event["did"], event.get("head"), event.get("tail")) == (200, "injected", None, None)
+    assert "sorry" not in (proxy.folder / "events.jsonl").read_text()
+
+
+def test_a_damaged_stream_leaves_prints_of_what_came(proxy, client):
+    """One event of it is broken: the prints are those of the text in all others."""
+    got = text_of(client.ask("json").body)
+    assert 0 < len(got) < len(TEXT)
+    event = next(one for one in proxy.events("json") if one.get("stream"))
+    assert (event["head"], event["tail"]) == print_ends(got, bytes.fromhex("ab" * 16))

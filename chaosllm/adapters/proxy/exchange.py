@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +18,7 @@ from chaosllm.adapters.proxy.players.decoding import is_known
 from chaosllm.adapters.proxy.players.lingering import LingeringPlayer
 from chaosllm.adapters.proxy.players.passing import PassPlayer
 from chaosllm.adapters.proxy.players.whole import WholePlayer
-from chaosllm.prints import print_ends
+from chaosllm.adapters.proxy.printing import put_prints
 from chaosllm.providers import Provider, Usage
 from chaosllm.record import GOAWAY, Did, Ended, Event, Origin, RulePart
 from chaosllm.script import (
@@ -323,10 +322,7 @@ class Exchange:
         event.t_first = _since(notes.t_first, t0)
         event.t_end = None if in_flight else round(now - t0, 6)
         event.asked, event.done = _sums(self._notes.asked, notes.asked), _sums(self._notes.done, notes.done)
-        if notes.shape or notes.withheld:
-            delivered, withheld = "".join(notes.delivered), "".join(notes.withheld)
-            event.head, event.tail = print_ends(delivered, key)
-            event.withheld = print_ends(_from_a_whole_word(delivered, withheld), key)[0]
+        put_prints(event, notes, reply, call=call, provider=self.provider, key=key)
         return event
 
     def _ended(self, notes: Notes) -> Ended:
@@ -390,8 +386,3 @@ def _since(moment: float | None, t0: float) -> float | None:
 
 def _sums(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
     return {kind: round(one.get(kind, 0.0) + other.get(kind, 0.0), 6) for kind in {**one, **other}}
-
-
-def _from_a_whole_word(delivered: str, withheld: str) -> str:
-    """What was withheld, without the second half of a word that was cut in two."""
-    return re.sub(r"^\w+", "", withheld) if re.search(r"\w$", delivered) else withheld
