@@ -22,7 +22,7 @@ from chaosllm.chains import Usual, usual_calls
 from chaosllm.cuts import broken_by_us, cut_by_us, holds_broken, holds_cut
 from chaosllm.faults import Fault
 from chaosllm.prices import PRICES, Price
-from chaosllm.record import OUTCOMES, Did, Event, Outcome, Sample
+from chaosllm.record import OUTCOMES, Control, Did, Event, Outcome, Sample
 from chaosllm.scenario import Phase, Role, Scenario
 
 type Floats = NDArray[np.float64]
@@ -55,6 +55,7 @@ class Samples:
     error: Sequence[str] = ()
     marks: Sequence[Sequence[str]] = ()
     prints: Sequence[Sequence[int]] = ()
+    gaps: Sequence[Sequence[int]] = ()
 
     def __len__(self) -> int:
         return len(self.operation)
@@ -85,6 +86,7 @@ class Samples:
             error=[sample.error for sample in samples],
             marks=[sample.marks for sample in samples],
             prints=[sample.prints for sample in samples],
+            gaps=[sample.gaps for sample in samples],
         )
 
     def was(self, *outcomes: Outcome) -> Mask:
@@ -102,6 +104,7 @@ class Run:
     meta: Mapping[str, Any]
     phase_of: Ints  # of each row: the place of its phase in the scenario, -1 outside
     row_of: Ints  # of each event: the row of its operation, -1 when unknown
+    control: Sequence[Control] = ()  # what came of the control routes
     took_cut: Mask = field(init=False)  # by row: the answer looked good and was a cut one (law 4)
     took_broken: Mask = field(init=False)  # the same of a broken one
     memory: dict[Any, Any] = field(default_factory=dict)  # what metrics computed once and need again
@@ -351,14 +354,21 @@ def met_rule(event: Event) -> str:
     return next((part.rule for part in event.rules if part.fired), "")
 
 
-def join(scenario: Scenario, samples: Samples, events: Sequence[Event], meta: Mapping[str, Any]) -> Run:
+def join(
+    scenario: Scenario,
+    samples: Samples,
+    events: Sequence[Event],
+    meta: Mapping[str, Any],
+    *,
+    control: Sequence[Control] = (),
+) -> Run:
     """The run that these records tell of; events before the phases ("preflight") are left out."""
     kept = sorted((event for event in events if event.phase != "preflight"), key=lambda event: event.t)
     starts = np.array([phase.start for phase in scenario.phases], dtype=np.float64)
     due = np.asarray(samples.t_due, dtype=np.float64)
     phase_of = np.searchsorted(starts, due, side="right").astype(np.int64) - 1
     phase_of[~((due >= 0) & (due < scenario.duration))] = -1
-    return Run(scenario, samples, kept, meta, phase_of, _rows(samples, kept))
+    return Run(scenario, samples, kept, meta, phase_of, _rows(samples, kept), control)
 
 
 def _rows(samples: Samples, events: Sequence[Event]) -> Ints:

@@ -166,6 +166,31 @@ class Sample:
     error: str = ""  # short kind: "HTTP 500", "ConnectionRefusedError", "no end event" ...
     prints: list[int] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)  # see MARKS
+    gaps: list[int] = field(default_factory=list)  # between pieces of text: class (`chunk_gaps`), count, class, ...
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One request to a route of the app that needs no LLM; a line of control.jsonl."""
+
+    route: str
+    t_due: float
+    t_end: float
+    status: int = 0  # 0: nothing whole came within the user's deadline
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was not answered, or with an error."""
+        return not 0 < self.status < 400
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form."""
+        return {
+            "route": self.route,
+            "t_due": round(self.t_due, 6),
+            "t_end": round(self.t_end, 6),
+            "status": self.status,
+        }
 
 
 #: What the driver notes about an answer while it holds it.

@@ -10,7 +10,7 @@ from chaosllm import registry
 from chaosllm.faults.rate_limit import MEMBER as RateLimit
 from chaosllm.join import Run, Samples, join
 from chaosllm.language.expression import read_objective
-from chaosllm.record import Did, Ended, Event, Origin, Outcome, RulePart, Sample
+from chaosllm.record import Control, Did, Ended, Event, Origin, Outcome, RulePart, Sample
 from chaosllm.scenario import Objective, Phase, Role, Rule, Scenario, Target, Upstream
 from chaosllm.trigger import Trigger
 
@@ -135,6 +135,17 @@ def run(
     driver = {"lag_p99": 0.001, "due": len(samples)}
     given = {"schema": 1, "stopped": None, "failures": [], "driver": driver, "proxy": {"lag_p99": 0.001}}
     return join(told, Samples.of(samples), events, given | (meta or {}))
+
+
+def controlled(
+    took: Callable[[float], float], status: Callable[[float], int] = lambda _: 200, *, every: float = 0.5
+) -> Run:
+    """A run whose route /healthz is asked each `every` seconds, and then takes `took(t)` and answers `status(t)`."""
+    found = run(hit)
+    of = replace(found.scenario, target=Target(timeout=10.0, control=("/healthz",)))
+    due = [every * at for at in range(int(of.duration / every))]
+    asked = [Control("/healthz", t, t + took(t), status(t)) for t in due]
+    return join(of, found.samples, found.events, found.meta, control=asked)
 
 
 def _sample(number: int, due: float, operation: Operation) -> Sample:

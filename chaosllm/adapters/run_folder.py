@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
+from chaosllm.chunk_gaps import MOST
 from chaosllm.errors import Blame, ChaosError, Exit
-from chaosllm.record import OUTCOMES, SCHEMA, Event
+from chaosllm.record import OUTCOMES, SCHEMA, Control, Event
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,7 @@ EVENTS = "events.jsonl"
 SAMPLES = "samples.npz"
 SAMPLES_RAW = "samples.bin"  # while running: fixed-width records, so that a kill loses nothing
 SAMPLES_TEXT = "samples.jsonl"
+CONTROL = "control.jsonl"
 SUMMARY = "summary.json"
 REPORT = "report.html"
 MARKDOWN = "summary.md"
@@ -41,7 +43,8 @@ PLOTS = "plots"
 
 #: What a folder may hold for `--out` to take it over: only an earlier run of ours.
 _OURS = {
-    SCENARIO, META, EVENTS, SAMPLES, SAMPLES_RAW, SAMPLES_TEXT, SUMMARY, REPORT, MARKDOWN, PLOTS, "junit.xml", "ca",
+    SCENARIO, META, EVENTS, SAMPLES, SAMPLES_RAW, SAMPLES_TEXT, CONTROL, SUMMARY, REPORT, MARKDOWN, PLOTS, "junit.xml",
+    "ca",
 }  # fmt: skip
 _LOGS = re.compile(r"^(app|proxy|driver|simulator|crash)\.log$")
 
@@ -246,13 +249,14 @@ def load(folder: Path) -> Run:
         error=[str(row.get("error", "")) for row in rows],
         marks=[_words(row.get("marks")) for row in rows],
         prints=[_prints(row.get("prints", "")) for row in rows],
+        gaps=[_gaps(row.get("gaps")) for row in rows],
     )
     found["missing"] = missing(folder)
     if SAMPLES_TEXT not in found["missing"] and (lost := sum(not row for row in rows)):
         found["missing"].append(f"{SAMPLES_TEXT} of {lost} operations")
     calls = events(folder)
     found["events_read"] = len(calls)
-    return join(scenario, samples, calls, found)
+    return join(scenario, samples, calls, found, control=_controls(folder))
 
 
 def _columns(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -291,6 +295,24 @@ def _sound(columns: dict[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any
 
 def _words(stored: Any) -> list[str]:
     return [word for word in stored if isinstance(word, str)] if isinstance(stored, list) else []
+
+
+def _gaps(stored: Any) -> list[int]:
+    if not isinstance(stored, list) or len(stored) % 2 or not all(_count(one) and one < 1 << 31 for one in stored):
+        return []
+    return stored if all(one <= MOST for one in stored[::2]) else []
+
+
+def _controls(folder: Path) -> list[Control]:
+    """What came of the control routes; a line that is none is passed over, and so is a file that is not there."""
+    return [
+        Control(line["route"], line["t_due"], line["t_end"], line["status"])
+        for line in lines(folder / CONTROL)
+        if isinstance(line.get("route"), str)
+        and _number(line.get("t_due"))
+        and _number(line.get("t_end"))
+        and _count(line.get("status"))
+    ]
 
 
 def _prints(stored: str) -> list[int]:

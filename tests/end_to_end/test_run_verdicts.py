@@ -25,11 +25,20 @@ def test_calm_passes(tmp_path: Path) -> None:
     """Without a fault nothing is injected, nothing is found, and a whole run folder is left, for its owner only."""
     phases = [{"name": "steady", "duration": "4s", "role": "baseline"}]
     objective = ["success_rate(steady) >= 95%"]
-    path = scenario(tmp_path, phases=phases, objectives=objective, load={"rate": "25/s"})
+    target = SMALL["target"] | {"control": ["/healthz"]}
+    path = scenario(tmp_path, phases=phases, objectives=objective, load={"rate": "25/s"}, target=target)
     code, summary, err = run(str(path), "--app", "fragile", cwd=tmp_path)
     assert (code, summary["verdict"], summary["findings"], summary["injection"]) == (0, "pass", [], []), err
     folder = tmp_path / "out"
-    names = {"scenario.yaml", "meta.json", "events.jsonl", "samples.npz", "samples.jsonl", "summary.json"}
+    names = {
+        "scenario.yaml",
+        "meta.json",
+        "events.jsonl",
+        "samples.npz",
+        "samples.jsonl",
+        "control.jsonl",
+        "summary.json",
+    }
     assert names | {"report.html", "summary.md", "plots"} <= {path.name for path in folder.iterdir()}
     assert not (folder / "ca").exists(), "the CA's key must not outlive the run"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -40,6 +49,8 @@ def test_calm_passes(tmp_path: Path) -> None:
     assert calibration["share"]["low"] <= calibration["share"]["seen"] <= calibration["share"]["high"]
     assert calibration["delay"]["error_p50"] >= 0, "a delay may be late, never early"
     assert summary["phases"]["steady"]["attempts"] == summary["phases"]["steady"]["operations"]
+    control = [json.loads(line) for line in (folder / "control.jsonl").read_text().splitlines()]
+    assert [one["status"] for one in control] == [200] * 8, "twice a second, beside the load"
 
 
 def test_fault_is_found(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from gevent.os import make_nonblocking, nb_read
 from locust.env import Environment
 
 from chaosllm.adapters.driver.closed import ClosedLoop
+from chaosllm.adapters.driver.control import Controls
 from chaosllm.adapters.driver.dispatcher import Dispatcher
 from chaosllm.adapters.driver.user import OpenLoopUser, build, load_scenario
 from chaosllm.adapters.processor import waiting
@@ -84,8 +85,9 @@ class OpenLoop:
 class Session:
     """One run: commands in, messages out."""
 
-    def __init__(self, loop: OpenLoop | ClosedLoop) -> None:
+    def __init__(self, loop: OpenLoop | ClosedLoop, controls: Controls) -> None:
         self._loop = loop
+        self._controls = controls
         self._load = loop.load
         self._t0: float | None = None
         self._over = Event()
@@ -103,6 +105,7 @@ class Session:
         self._loop.quit()
         try:
             self._load.close()
+            self._controls.close()
         except OSError as error:
             say("failure", what=f"samples could not be written: {error.strerror}")
         say("vitals", **self._vitals.to_json())
@@ -129,6 +132,7 @@ class Session:
     def _start(self, t0: float) -> None:
         self._t0 = t0
         self._vitals.start(t0)
+        gevent.spawn(self._controls.run, t0)
         self._loop.begin(t0, self._over.set)
 
     def _stop(self) -> None:
@@ -147,6 +151,7 @@ class Session:
             gevent.sleep(_PROGRESS)
             try:
                 self._load.flush()
+                self._controls.flush()
             except OSError as error:
                 say("failure", what=f"samples cannot be written: {error.strerror}")
             if self._t0 is not None:
@@ -178,14 +183,21 @@ def main() -> int:
             loop = ClosedLoop(scenario, **given)
         else:
             loop = OpenLoop(build(scenario, **given), given["target"])
+        controls = Controls(
+            scenario.target.control, given["target"], seconds=scenario.duration, deadline=scenario.target.timeout,
+            folder=folder, failed=given["failed"],
+        )  # fmt: skip
     except ChaosError as error:
         say("error", what=error.what, hint=error.hint, blame=error.blame)
+        return Exit.COULD_NOT_RUN
+    except OSError as error:
+        say("error", what=f"cannot write into {folder}: {error.strerror}", hint="see who owns the folder")
         return Exit.COULD_NOT_RUN
     except (KeyError, TypeError, ValueError) as error:
         say("error", what=f"the driver's config is wrong: {error}", hint="this is a bug in chaosllm")
         return Exit.COULD_NOT_RUN
     say("ready", locust=locust.__version__, warnings=loop.load.warnings)
-    return Session(loop).run(commands)
+    return Session(loop, controls).run(commands)
 
 
 if __name__ == "__main__":

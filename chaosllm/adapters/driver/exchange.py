@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from chaosllm.adapters.driver.judge import Judge, Judgement, StreamJudge, printed
+from chaosllm.chunk_gaps import place
 from chaosllm.framing.sse import SseSplitter, parse_event
 from chaosllm.record import Outcome, Sample
 
@@ -25,6 +27,7 @@ class Exchange:
         self._last: float | None = None
         self._end = 0.0
         self._gap_max = 0.0
+        self._gaps: Counter[int] = Counter()
         self._chunks = 0
         self.size = 0
         self.status = 0
@@ -65,6 +68,7 @@ class Exchange:
         """Answer text came."""
         if self._last is not None:
             self._gap_max = max(self._gap_max, now - self._last)
+            self._gaps[place(now - self._last)] += 1
         self._first = now if self._first is None else self._first
         self._last = now
         self._chunks += 1
@@ -109,6 +113,7 @@ class Exchange:
             error=error,
             prints=printed(judgement.text, key),
             marks=list(judgement.marks),
+            gaps=[number for pair in sorted(self._gaps.items()) for number in pair],
         )
         return sample, judgement
 

@@ -45,7 +45,7 @@ def line(sample: Sample) -> bytes:
         "error": sample.error,
         "marks": sample.marks,
         "prints": b64encode(struct.pack(f"<{len(sample.prints)}I", *sample.prints)).decode(),
-    }
+    } | ({"gaps": sample.gaps} if sample.gaps else {})
     return json.dumps(stored, separators=(",", ":")).encode() + b"\n"
 
 
