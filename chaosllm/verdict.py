@@ -40,6 +40,7 @@ def judge(run: Run) -> dict[str, Any]:
     checks = check(run)
     objectives = judge_objectives(run, findings, spoiled_by(checks))
     unaccepted = open_findings(run, findings)
+    damning = _damning(run, unaccepted)
     verdict, reasons = _weigh(run, unaccepted, checks, objectives)
     return {
         "schema": SCHEMA,
@@ -51,7 +52,7 @@ def judge(run: Run) -> dict[str, Any]:
         "fix_first": _fix_first(run, verdict, unaccepted, checks, objectives),
         "phases": analysis.phases,
         "objectives": [one.to_json() for one in objectives],
-        "findings": [told(run, one) for one in findings],
+        "findings": [told(run, one) | {"fails": one in damning} for one in findings],
         "accept": rows(run, findings),
         "findings_withheld": withheld,
         "injection": [row.to_json() for row in analysis.injection],

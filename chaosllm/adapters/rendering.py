@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chaosllm.adapters import run_folder
-from chaosllm.renderers import Chart, Material, html, markdown, summary_json
+from chaosllm.renderers import Chart, Material, html, junit, markdown, summary_json
 from chaosllm.renderers._stories import stories
 
 if TYPE_CHECKING:
     from chaosllm.join import Run
 
 #: The renderers whose text is part of every run folder.
-STORED = (summary_json.MEMBER, html.MEMBER, markdown.MEMBER)
+STORED = (summary_json.MEMBER, html.MEMBER, markdown.MEMBER, junit.MEMBER)
 
 
 def material(folder: Path, run: Run, summary: Mapping[str, Any], charts: Mapping[str, Chart]) -> Material:

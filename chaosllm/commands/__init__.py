@@ -20,6 +20,7 @@ VERBS: dict[str, str] = {
     "validate": "Check scenarios and suites; every problem with line and column.",
     "explain": "Say what a scenario will do and what it can show, before it runs; or what a fault does.",
     "run": "Run scenarios against an app and judge what it did.",
+    "gate": "As run, for CI: plain output, JUnit, annotations, the verdict as exit code.",
     "sweep": "Find the level of a parameter at which an objective breaks, with an interval.",
     "report": "Judge and render a run folder again.",
     "list": "List faults, providers, findings, metrics, scenarios or suites.",

@@ -25,6 +25,7 @@ class Setting:
     parts: tuple[str, ...]
     value: Any
     where: Where
+    appends: bool = False  # to the list that stands there, with +=
 
 
 def parse(sets: Sequence[str], problems: Problems) -> list[Setting]:
@@ -33,7 +34,8 @@ def parse(sets: Sequence[str], problems: Problems) -> list[Setting]:
     for number, setting in enumerate(sets, 1):
         where = Where(FILE, number, 1)
         path_text, equals, value_text = setting.partition("=")
-        parts = tuple(path_text.strip().split("."))
+        appends = path_text.endswith("+")
+        parts = tuple(path_text.removesuffix("+").strip().split("."))
         if not equals or not all(parts):
             problems.add(where, f"found {shorten(setting)}", "expected path=value, such as load.rate=10/s")
             continue
@@ -43,7 +45,7 @@ def parse(sets: Sequence[str], problems: Problems) -> list[Setting]:
             first = own.sorted()[0]
             problems.add(where, f"{path_text}: {first.what}", first.hint)
             continue
-        found.append(Setting(parts, value.data if value else None, where))
+        found.append(Setting(parts, value.data if value else None, where, appends))
     return found
 
 
@@ -54,6 +56,9 @@ def apply(document: Document, settings: Sequence[Setting], problems: Problems) -
 
 
 def _change(document: Document, setting: Setting, problems: Problems) -> None:
+    if setting.appends:
+        _append(document, setting, problems)
+        return
     where, path = setting.where, ()  # type: tuple[Where, Path]
     data, parts = document.data, setting.parts
     if parts[0] == "rules":  # of all phases together
@@ -84,6 +89,20 @@ def _change(document: Document, setting: Setting, problems: Problems) -> None:
         for stale in [old for old in places if old[: len(path)] == path]:
             del places[stale]
         places[path] = where
+
+
+def _append(document: Document, setting: Setting, problems: Problems) -> None:
+    """`objectives+=success_rate(storm) >= 95%`: one more item of a list of the scenario itself."""
+    key = setting.parts[0]
+    listed = document.data.get(key) or []
+    if len(setting.parts) > 1 or not isinstance(listed, list):
+        here = cut(".".join(setting.parts))
+        problems.add(setting.where, f"`{here}` is no list of the scenario itself", "such as objectives+=...")
+        return
+    document.data[key] = [*listed, setting.value]
+    path = (key, len(listed))
+    document.values[path] = document.keys[path] = setting.where
+    document.values.setdefault((key,), setting.where)
 
 
 def _inside(data: Any, path: Path) -> Any:

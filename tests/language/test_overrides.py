@@ -26,6 +26,8 @@ from chaosllm.reader import read
         ("rules.rate_limit.when={every: 3}", lambda s: s.rules[0].when.every == 3),
         ("rules.0={fault: hang}", lambda s: s.rules[0].fault.name == "hang"),
         ("hypothesis=a = b", lambda s: s.hypothesis == "a = b"),
+        ("objectives+=hang_rate(storm) <= 5%", lambda s: s.objectives[-1].text == "hang_rate(storm) <= 5%"),
+        ("tags+=more", lambda s: s.tags[-1] == "more"),
     ],
 )
 def test_setting_changes_the_scenario(setting, value):
@@ -58,6 +60,9 @@ def test_setting_changes_the_scenario(setting, value):
         ("seed=[1", "not YAML"),
         ("seed={a: 1}", "whole number"),
         ("phases=[]", "at least 1"),
+        ("load.rate+=3", "no list of the scenario"),
+        ("name+=x", "no list of the scenario"),
+        ("objectives+=hang_rat(storm) <= 5%", "did you mean `hang_rate`"),
     ],
 )
 def test_wrong_setting_is_a_problem_at_the_setting(setting, words):

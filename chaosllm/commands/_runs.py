@@ -1,0 +1,133 @@
+"""What `run` and `gate` share: the options that say which runs are wanted, and doing them one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chaosllm.commands._launch import check_scale, checked_rate, lacking, launch, the_app
+from chaosllm.commands._plugins import warn_of_plugins
+from chaosllm.commands._scenario import ScenarioFile
+from chaosllm.commands._selection import Selection, read_all, selecting
+from chaosllm.commands._workers import PROXY_WORKERS
+from chaosllm.errors import Blame, ChaosError, Exit, Level
+
+if TYPE_CHECKING:
+    from chaosllm.adapters.supervisor.order import Order, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The runs that are asked for; `alone`: one scenario that was named itself, so no round-up is needed."""
+
+    orders: Sequence[Order]
+    alone: bool
+    words: tuple[str, ...]  # the command behind `--`
+
+    def each(self, *, quiet: bool) -> Iterator[tuple[Order, Result]]:
+        """Each with its result, one after the other; none after Ctrl-C."""
+        from chaosllm.adapters.supervisor.order import Result  # noqa: PLC0415  # late, so that --help stays quick
+
+        gone = lacking(self.words)
+        for at, order in enumerate(self.orders, 1):
+            if not self.alone and not quiet:
+                click.echo(f"{at} of {len(self.orders)}: {order.scenario.name}", err=True)
+            result = Result(gone.exit_code, error=gone) if gone else launch(order, quiet=quiet)
+            yield order, result
+            if result.code is Exit.INTERRUPTED:
+                return
+
+
+def asking[F: Callable[..., Any]](function: F) -> F:
+    """Give a command the scenarios and the options that `wanted` takes."""
+    shared: list[Callable[[F], F]] = [
+        click.argument("scenarios", metavar="SCENARIO...", nargs=-1, required=True, type=ScenarioFile()),
+        click.option("--target", metavar="URL", help="The app to test, already running, in place of the scenario's."),
+        click.option("--app", type=click.Choice(["fragile", "hardened"]), help="Start a sample app and test it."),
+        click.option(
+            "--out",
+            metavar="DIR",
+            type=click.Path(path_type=Path),
+            help="The run folder, made where there is none; with several runs DIR/NAME.  [default: reports/NAME-TIME]",
+        ),
+        selecting,
+        click.option("--seed", metavar="N", type=int, help="Another seed: other calls are broken."),
+        click.option("--set", "sets", metavar="PATH=VALUE", multiple=True, help="Change the scenario: load.rate=10/s."),
+        click.option("--rate", metavar="RATE", help="Another load, such as 10/s: users a second."),
+        click.option("--duration-scale", metavar="X", type=float, default=1.0, help="Multiply the phases' durations."),
+        click.option("--port", metavar="N", type=click.IntRange(0, 65000), default=0, help="The proxy's first port."),
+        PROXY_WORKERS,
+    ]
+    for option in reversed(shared):
+        function = option(function)
+    return function
+
+
+def wanted(
+    ctx: click.Context,
+    *,
+    scenarios: tuple[Path, ...],
+    target: str | None,
+    app: str | None,
+    out: Path | None,
+    tags: tuple[str, ...],
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    seed: int | None,
+    sets: tuple[str, ...],
+    rate: str | None,
+    duration_scale: float,
+    port: int,
+    proxy_workers: int,
+    quiet: bool,
+    dry_run: bool = False,
+) -> Wanted:
+    """All that is to be run, read before the first begins; raises ChaosError and ScenarioError."""
+    target, app, words = the_app(ctx, target, app)
+    check_scale(duration_scale)
+    from chaosllm.adapters.suite_file import chosen  # noqa: PLC0415  # late, so that --help stays quick
+    from chaosllm.adapters.supervisor.order import Order  # noqa: PLC0415  # as above
+
+    settings = [*sets]
+    if seed is not None:
+        settings.append(f"seed={seed}")
+    if rate is not None:
+        settings.append(f"load.rate={checked_rate(rate)}")
+
+    orders = []
+    starts = target is None and app is None and not words
+    found = chosen(scenarios)
+    taken = read_all(found, Selection(tags, only, skip), settings, duration_scale, starts=starts)
+    alone = len(found) == len(taken) == 1 and found[0].path == scenarios[0]
+    for path, reading in taken:
+        scenario = reading.unwrap()
+        for problem in reading.problems:
+            if problem.level is Level.WARNING and not quiet:
+                click.echo(str(problem), err=True)
+        where = out if out is None or alone else out / scenario.name
+        orders.append(
+            Order(scenario, reading.as_run, path.parent, where, "", target, app, words, port, dry_run, proxy_workers)
+        )
+    if out is not None:
+        _apart(orders)
+    if not quiet:
+        warn_of_plugins()
+    return Wanted(orders, alone, words)
+
+
+def _apart(orders: Sequence[Order]) -> None:
+    """Raise ChaosError when two runs would write to one folder."""
+    first: dict[Path | None, Order] = {}
+    for order in orders:
+        if order.out in first:
+            raise ChaosError(
+                f"two scenarios are called {order.scenario.name}, and both would be written to {order.out}",
+                hint="give one another `name`, leave one out, or leave --out out",
+                blame=Blame.SCENARIO,
+                exit_code=Exit.USAGE,
+            )
+        first[order.out] = order
