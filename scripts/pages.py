@@ -12,11 +12,14 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import fault_page  # noqa: E402  # because the folder of scripts is no package
 import provider_page  # noqa: E402  # as above
 import scenario_page  # noqa: E402  # as above
+import truth_page  # noqa: E402  # as above
 
 PAGES: dict[str, Callable[[], str]] = {
     "docs/faults.md": fault_page.text,
     "docs/providers.md": provider_page.text,
     "docs/scenarios.md": scenario_page.text,
+    "docs/metrics.md": truth_page.metrics,
+    "docs/findings.md": truth_page.findings,
 }
 
 

@@ -42,6 +42,15 @@ def test_the_pages_are_those_of_the_code(pages: dict[str, str]) -> None:
     assert [path for path, text in pages.items() if (ROOT / path).read_text(encoding="utf-8") != text] == []
 
 
+def test_every_metric_and_finding_has_its_part(pages: dict[str, str]) -> None:
+    """None is left out, and a finding's part says what to do."""
+    assert all(f'<a id="{name}"></a>' in pages["docs/metrics.md"] for name in members("metrics"))
+    for code, kind in members("findings").items():
+        part = re.split(rf"^## {code}$", pages["docs/findings.md"], flags=re.MULTILINE)[1].partition("\n## ")[0]
+        assert kind.advice in part
+        assert kind.summary in part
+
+
 def test_every_fault_and_provider_has_its_part(pages: dict[str, str]) -> None:
     """None is left out, and each field has a row."""
     faults, providers = pages["docs/faults.md"], pages["docs/providers.md"]
