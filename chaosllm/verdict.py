@@ -21,6 +21,7 @@ from chaosllm.join import Run
 from chaosllm.metrics import finite
 from chaosllm.objectives import Judged, judge_objectives
 from chaosllm.record import SCHEMA
+from chaosllm.score import score
 from chaosllm.units import format_duration, format_share
 from chaosllm.validity import Check, check, spoiled_by
 
@@ -57,6 +58,7 @@ def judge(run: Run) -> dict[str, Any]:
         "findings_withheld": withheld,
         "injection": [row.to_json() for row in analysis.injection],
         "unrecognised": int((run.meta.get("proxy") or {}).get("unrecognised") or 0),
+        "score": score(run, unaccepted, judged=verdict is not Verdict.INCONCLUSIVE).to_json(),
         "time_to_recover": finite(analysis.time_to_recover.value),
         "time_to_recover_why": analysis.time_to_recover.why,
         "match_rate": analysis.match_rate,

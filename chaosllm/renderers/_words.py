@@ -178,6 +178,19 @@ def worst(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(findings, key=rank)
 
 
+def score(found: Mapping[str, Any] | None) -> str:
+    """Such as "Score 62 (mean 81), grade D: 3 of 11 classes of faults tested; the worst: truncation"; "" for none."""
+    classes = (found or {}).get("classes") or {}
+    least, mean = number((found or {}).get("minimum")), number((found or {}).get("mean"))
+    if found is None or not classes or least is None or mean is None:
+        return ""
+    worst = min(classes, key=lambda name: number(classes[name].get("value")) or 0.0)
+    cap = f", capped by {clean(found['capped_by'])}" if found.get("capped_by") else ""
+    grade = f"grade {clean(found['grade'])}{cap}" if found.get("grade") else f"no grade: {clean(found.get('why'))}"
+    tested = f"{count(found.get('tested'))} of {count(found.get('of'))} classes of faults tested"
+    return f"Score {least:.0f} (mean {mean:.0f}), {grade}; {tested}; the worst: {clean(worst)}"
+
+
 def sentence(finding: Mapping[str, Any]) -> str:
     """What was seen, in one sentence with its numbers."""
     said = finding.get("sentence") or finding.get("title")

@@ -66,6 +66,8 @@ def _head(summary: Mapping[str, Any]) -> list[str]:
         parts.append("\n".join(f"- {text(reason)}" for reason in reasons))
     if loop := words.closed_loop(summary):
         parts.append(f"Load: {loop}.")
+    if score := words.score(summary.get("score")):
+        parts.append(f"{text(score)}.")
     if first := words.fix_first(summary):
         parts.append(f"**Fix first:** {text(first)}")
     return parts

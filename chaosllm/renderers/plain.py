@@ -48,6 +48,8 @@ def _lines(material: Material) -> Iterator[str]:
         if not check.get("ok"):
             yield f"  ?    {words.clean(check.get('what'))}: {words.clean(check.get('hint'), longest=500)}"
     yield f"  {words.injected(summary.get('injection', ()))}"
+    if score := words.score(summary.get("score")):
+        yield f"  {score}"
     if first := words.fix_first(summary):
         yield f"  fix first: {words.clean(first, longest=1000)}"
     if material.report:

@@ -155,7 +155,8 @@ def _foot(summary: Mapping[str, Any], report: str) -> list[RenderableType]:
     if report:
         grid.add_row(Text("Report:", "bold"), _said(report, "cyan"))
     exact = told.line(summary)
-    said = f"{counts}; {seen}" + (f"\n{exact}" if exact else "")
+    lines = [f"{counts}; {seen}", words.score(summary.get("score")), exact]
+    said = "\n".join(line for line in lines if line)
     return [Padding(Text(said, "dim"), (0, 0, 0, 1)), Padding(grid, (0, 1, 0, 1), expand=False)]
 
 
