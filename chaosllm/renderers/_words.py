@@ -188,7 +188,8 @@ def score(found: Mapping[str, Any] | None) -> str:
     cap = f", capped by {clean(found['capped_by'])}" if found.get("capped_by") else ""
     grade = f"grade {clean(found['grade'])}{cap}" if found.get("grade") else f"no grade: {clean(found.get('why'))}"
     tested = f"{count(found.get('tested'))} of {count(found.get('of'))} classes of faults tested"
-    return f"Score {least:.0f} (mean {mean:.0f}), {grade}; {tested}; the worst: {clean(worst)}"
+    most = f"; the worst: {clean(worst)}" if len(classes) > 1 else ""
+    return f"Score {least:.0f} (mean {mean:.0f}), {grade}; {tested}{most}"
 
 
 def sentence(finding: Mapping[str, Any]) -> str:
