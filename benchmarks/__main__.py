@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import accuracy, driver, json_calls, simulator, startup, streams, workers
+from benchmarks import accuracy, driver, json_calls, judging, simulator, startup, streams, workers
 from benchmarks.contestants import Ground
 from benchmarks.figures import Run, Section
 from benchmarks.page import page, say
@@ -26,6 +26,7 @@ ALL: dict[str, Callable[[Run], Section | list[Section]]] = {
     "accuracy": accuracy.measure,
     "simulator": simulator.measure,
     "driver": driver.measure,
+    "judging": judging.measure,
 }
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 

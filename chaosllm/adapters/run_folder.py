@@ -14,7 +14,10 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator
+import sys
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -242,21 +245,49 @@ def load(folder: Path) -> Run:
         raise ChaosError(f"{folder} has no {SCENARIO}", hint="name a whole run folder", exit_code=Exit.USAGE)
     scenario = read(path.read_bytes(), file=str(path)).unwrap()
     columns = _columns(folder)
-    texts = {line["operation"]: line for line in lines(folder / SAMPLES_TEXT) if _count(line.get("operation"))}
-    rows = [texts.get(int(operation), {}) for operation in columns["operation"]]
-    samples = Samples(
-        **columns,
-        error=[str(row.get("error", "")) for row in rows],
-        marks=[_words(row.get("marks")) for row in rows],
-        prints=[_prints(row.get("prints", "")) for row in rows],
-        gaps=[_gaps(row.get("gaps")) for row in rows],
-    )
+    texts = _texts(folder, columns["operation"])
+    samples = Samples(**columns, error=texts.error, marks=texts.marks, prints=texts.prints, gaps=texts.gaps)
     found["missing"] = missing(folder)
-    if SAMPLES_TEXT not in found["missing"] and (lost := sum(not row for row in rows)):
-        found["missing"].append(f"{SAMPLES_TEXT} of {lost} operations")
+    if SAMPLES_TEXT not in found["missing"] and texts.lost:
+        found["missing"].append(f"{SAMPLES_TEXT} of {texts.lost} operations")
     calls = events(folder)
     found["events_read"] = len(calls)
     return join(scenario, samples, calls, found, control=_controls(folder))
+
+
+@dataclass(slots=True)
+class _Texts:
+    """What samples.jsonl says of each row; `lost` are the rows that it says nothing of."""
+
+    error: list[str]
+    marks: list[tuple[str, ...]]
+    prints: list[Sequence[int]]
+    gaps: list[Sequence[int]]
+    lost: int = 0
+
+
+def _texts(folder: Path, operations: np.ndarray[Any, Any]) -> _Texts:
+    """Read line by line into columns: a million rows as objects of their own would take a gigabyte."""
+    n = len(operations)
+    rows = {int(operation): row for row, operation in enumerate(operations)}
+    found = _Texts([""] * n, [()] * n, [()] * n, [()] * n)
+    told = bytearray(n)
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}  # marks are few, and the same for most
+    for line in lines(folder / SAMPLES_TEXT):
+        operation = line.get("operation")
+        row = rows.get(operation) if isinstance(operation, int) else None
+        if row is None:
+            continue
+        told[row] = 1
+        found.error[row] = sys.intern(str(line.get("error", "")))
+        if marks := _words(line.get("marks")):
+            found.marks[row] = known.setdefault(tuple(marks), tuple(marks))
+        if prints := line.get("prints"):
+            found.prints[row] = array("I", _prints(prints))
+        if gaps := _gaps(line.get("gaps")):
+            found.gaps[row] = gaps
+    found.lost = n - sum(told)
+    return found
 
 
 def _columns(folder: Path) -> dict[str, np.ndarray[Any, Any]]:

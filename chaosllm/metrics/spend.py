@@ -36,14 +36,15 @@ class Spend(Metric):
         calls = [run.events[at] for at in np.flatnonzero(np.isin(run.event_phase, places)) if is_call(run.events[at])]
         if not calls:
             return Estimate.none(f"no call was seen in {phase}")
-        total, unknown, counted = 0.0, set[str](), False
+        used: dict[str, tuple[int, int]] = {}  # by model, because a price is looked up by patterns
         for event in calls:
             if billed(event):
-                found = cost(event.model, Usage(event.tokens_in, event.tokens_out), prices=run.prices)
-                total += found.usd
-                counted = counted or event.tokens_estimated
-                if found.estimated:
-                    unknown.add(event.model or "?")
+                tokens_in, tokens_out = used.get(event.model, (0, 0))
+                used[event.model] = tokens_in + event.tokens_in, tokens_out + event.tokens_out
+        costs = {model: cost(model, Usage(*tokens), prices=run.prices) for model, tokens in used.items()}
+        total = sum(found.usd for found in costs.values())
+        unknown = {model or "?" for model, found in costs.items() if found.estimated}
+        counted = any(event.tokens_estimated for event in calls if billed(event))
         why = [f"estimated: no price is known for {', '.join(sorted(unknown))}"] if unknown else []
         why += ["tokens were estimated where the provider told none"] if counted else []
         return Estimate(total, total, total, len(calls), "; ".join(why), exact=True)
