@@ -16,6 +16,8 @@ type Severity = Literal["critical", "major", "minor", "info"]
 
 #: Worst first.
 SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor", "info")
+#: Where each has a part of its own: when it speaks, and what to do.
+PAGE = "docs/findings.md"
 #: Evidence ids kept; the rest is in the records.
 MOST_EVIDENCE = 20
 
@@ -37,7 +39,8 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         """The row of summary.json."""
         names = ("code", "severity", "phase", "count", "of", "title", "sentence", "advice")
-        return {name: getattr(self, name) for name in names} | {"evidence": list(self.evidence)}
+        more = {"docs": f"{PAGE}#{self.code}", "evidence": list(self.evidence)}
+        return {name: getattr(self, name) for name in names} | more
 
 
 class FindingKind(Protocol):

@@ -90,7 +90,8 @@ def _of_finding(finding: Mapping[str, Any]) -> str:
     said = words.clean(words.sentence(finding))
     return (
         f"{words.clean(finding.get('severity'))}{where}: {said}{known}\n"
-        f"Fix: {words.clean(finding.get('advice', ''), longest=2000)}\nEvidence: {evidence}"
+        f"Fix: {words.clean(finding.get('advice', ''), longest=2000)}\n"
+        f"More: {words.clean(finding.get('docs', ''))}\nEvidence: {evidence}"
     )
 
 

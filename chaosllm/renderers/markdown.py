@@ -106,6 +106,7 @@ def _findings(findings: Sequence[Mapping[str, Any]], withheld: str, unseen: str)
             f"{text(words.sentence(item))}\n"
             + (f"  **{text(accepted)}**\n" if (accepted := words.accepted(item)) else "")
             + f"  **Fix:** {text(item.get('advice', ''))}"
+            + (f" More: {code(item['docs'])}" if item.get("docs") else "")
             + (f"\n  Evidence: {shown}" if shown else "")
         )
     if len(findings) > MOST_FINDINGS:

@@ -12,6 +12,7 @@ import yaml
 
 from chaosllm.errors import Level
 from chaosllm.faults import Fault
+from chaosllm.findings import Finding
 from chaosllm.language.rules import adapter_of
 from chaosllm.reader import read
 from chaosllm.registry import members
@@ -49,6 +50,8 @@ def test_every_metric_and_finding_has_its_part(pages: dict[str, str]) -> None:
         part = re.split(rf"^## {code}$", pages["docs/findings.md"], flags=re.MULTILINE)[1].partition("\n## ")[0]
         assert kind.advice in part
         assert kind.summary in part
+        found = Finding(code, kind.severity, "", 1, 1, "", "", "", ())
+        assert found.to_json()["docs"] == f"docs/findings.md#{code}", "a link that leads to this part"
 
 
 def test_every_fault_and_provider_has_its_part(pages: dict[str, str]) -> None:
