@@ -16,6 +16,8 @@ from chaosllm.join import Run
 from chaosllm.stats import Floats
 
 type Unit = Literal["share", "seconds", "ratio", "per_second", "count", "usd"]
+#: Which way is good; "" where neither is.
+type Better = Literal["higher", "lower", ""]
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Metric(Protocol):
     summary: ClassVar[str]
     unit: ClassVar[Unit]
     needs: ClassVar[Mapping[str, int]]  # by name: the least operations on which a verdict may rest
+    better: ClassVar[Better] = ""
     joined: ClassVar[bool] = False  # whether calls must be matched to operations
     whole_run: ClassVar[bool] = False  # whether it is written without a phase
     over_baseline: ClassVar[bool] = False  # whether it is a ratio to the baseline, which then needs as many operations

@@ -7,7 +7,7 @@ from typing import ClassVar, override
 
 from chaosllm.chains import tries
 from chaosllm.join import Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import no_operations, panel, unmatched
 
 
@@ -20,6 +20,7 @@ class AttemptPeak(Metric):
     names: ClassVar[tuple[str, ...]] = ("attempt_peak",)
     summary: ClassVar[str] = "most attempts of one operation at one provider, each after a failed one"
     unit: ClassVar[Unit] = "count"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"attempt_peak": 1}
     joined: ClassVar[bool] = True
 

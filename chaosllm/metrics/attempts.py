@@ -8,7 +8,7 @@ from typing import ClassVar, override
 import numpy as np
 
 from chaosllm.join import Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import no_operations, panel, unmatched
 from chaosllm.record import Outcome
 from chaosllm.stats import bootstrap_ratio, spread
@@ -20,6 +20,7 @@ class Attempts(Metric):
     names: ClassVar[tuple[str, ...]] = ("attempts",)
     summary: ClassVar[str] = "calls to the LLM for each operation sent"
     unit: ClassVar[Unit] = "ratio"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"attempts": 30}
     joined: ClassVar[bool] = True
 

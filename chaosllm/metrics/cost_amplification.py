@@ -8,7 +8,7 @@ from typing import ClassVar, override
 import numpy as np
 
 from chaosllm.join import Floats, Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import no_operations, panel, unmatched
 from chaosllm.metrics._ratio import over_baseline
 from chaosllm.record import Event
@@ -53,6 +53,7 @@ class CostAmplification(Metric):
     names: ClassVar[tuple[str, ...]] = ("cost_amplification",)
     summary: ClassVar[str] = "tokens billed per good answer over those of the baseline"
     unit: ClassVar[Unit] = "ratio"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"cost_amplification": 30}
     joined: ClassVar[bool] = True
     over_baseline: ClassVar[bool] = True

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, override
 
 from chaosllm.join import Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._ratio import over_baseline
 from chaosllm.metrics.latency import MEMBER as LATENCY
 
@@ -20,6 +20,7 @@ class Degradation(Metric):
     names: ClassVar[tuple[str, ...]] = ("degradation",)
     summary: ClassVar[str] = "p95 latency over that of the baseline"
     unit: ClassVar[Unit] = "ratio"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"degradation": 300}  # as for latency_p95
     over_baseline: ClassVar[bool] = True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from chaosllm.metrics import Better
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, OutcomeShare
 from chaosllm.record import Outcome
 
@@ -14,6 +15,7 @@ class ErrorRate(OutcomeShare):
 
     names: ClassVar[tuple[str, ...]] = ("error_rate",)
     summary: ClassVar[str] = "operations that ended in an error"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"error_rate": LEAST_FOR_SHARE}
     outcome: ClassVar[Outcome] = Outcome.ERROR
 

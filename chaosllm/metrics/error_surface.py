@@ -8,7 +8,7 @@ from typing import ClassVar, override
 import numpy as np
 
 from chaosllm.join import Mask, Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, share_among
 from chaosllm.record import Outcome
 
@@ -29,6 +29,7 @@ class ErrorSurface(Metric):
     names: ClassVar[tuple[str, ...]] = ("error_surface",)
     summary: ClassVar[str] = "operations without a good answer that were told so gracefully, of all without one"
     unit: ClassVar[Unit] = "share"
+    better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"error_surface": LEAST_FOR_SHARE}
 
     @override

@@ -9,7 +9,7 @@ import numpy as np
 
 from chaosllm.fallbacks import services
 from chaosllm.join import Floats, Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import unmatched
 from chaosllm.metrics._percentile import percentile
 
@@ -23,6 +23,7 @@ class FallbackDelay(Metric):
     names: ClassVar[tuple[str, ...]] = ("fallback_delay",)
     summary: ClassVar[str] = "seconds from the primary's failure to the end of the fallback's answer (median)"
     unit: ClassVar[Unit] = "seconds"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"fallback_delay": 10}
     joined: ClassVar[bool] = True
 

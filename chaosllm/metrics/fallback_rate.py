@@ -7,7 +7,7 @@ from typing import ClassVar, override
 
 from chaosllm.fallbacks import mask
 from chaosllm.join import Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, share_among, unmatched
 
 
@@ -21,6 +21,7 @@ class FallbackRate(Metric):
     names: ClassVar[tuple[str, ...]] = ("fallback_rate",)
     summary: ClassVar[str] = "operations served elsewhere or by a declared default, of those whose primary failed"
     unit: ClassVar[Unit] = "share"
+    better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"fallback_rate": LEAST_FOR_SHARE}
     joined: ClassVar[bool] = True
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, override
 
 from chaosllm.join import Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, share
 from chaosllm.metrics.goodput import in_time
 
@@ -17,6 +17,7 @@ class GoodFraction(Metric):
     names: ClassVar[tuple[str, ...]] = ("good_fraction",)
     summary: ClassVar[str] = "share of offered operations that were good and met every latency objective"
     unit: ClassVar[Unit] = "share"
+    better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"good_fraction": LEAST_FOR_SHARE}
 
     @override

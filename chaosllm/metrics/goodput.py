@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar, override
 
 from chaosllm.join import Mask, Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, panel, share
 from chaosllm.scenario import Comparator
 
@@ -23,6 +23,7 @@ class Goodput(Metric):
     names: ClassVar[tuple[str, ...]] = ("goodput",)
     summary: ClassVar[str] = "good answers a second that met every latency objective"
     unit: ClassVar[Unit] = "per_second"
+    better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"goodput": LEAST_FOR_SHARE}
 
     @override

@@ -9,7 +9,7 @@ import numpy as np
 
 from chaosllm.chunk_gaps import MOST, middle
 from chaosllm.join import Floats, Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import Panel, no_operations, panel
 from chaosllm.stats import spread
 
@@ -26,6 +26,7 @@ class InterChunk(Metric):
     names: ClassVar[tuple[str, ...]] = (*_SHARES, "inter_chunk_max")
     summary: ClassVar[str] = "seconds between two pieces of a streamed answer, all gaps together"
     unit: ClassVar[Unit] = "seconds"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"inter_chunk_p50": 30, "inter_chunk_p95": 300, "inter_chunk_max": 1}
 
     @override

@@ -8,7 +8,7 @@ from typing import ClassVar, override
 import numpy as np
 
 from chaosllm.join import Floats, Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import baseline_of
 from chaosllm.record import Control
 from chaosllm.stats import bootstrap_quantile, quantile, resample, spread
@@ -25,6 +25,7 @@ class Isolation(Metric):
     names: ClassVar[tuple[str, ...]] = ("isolation",)
     summary: ClassVar[str] = "p95 latency of routes that need no LLM over that of the baseline, of the worst of them"
     unit: ClassVar[Unit] = "ratio"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"isolation": 20}
     over_baseline: ClassVar[bool] = False
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, override
 
 from chaosllm.join import Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._percentile import percentile
 
 _SHARES = {"latency_p50": 0.50, "latency_p95": 0.95, "latency_p99": 0.99}
@@ -22,6 +22,7 @@ class Latency(Metric):
     names: ClassVar[tuple[str, ...]] = tuple(_SHARES)
     summary: ClassVar[str] = "seconds from the intended start to the end, errors included, a hang at the deadline"
     unit: ClassVar[Unit] = "seconds"
+    better: ClassVar[Better] = "lower"
     # METHOD metric 3: a bootstrap interval of p99 covered the truth in 81 % of runs at n = 300.
     needs: ClassVar[Mapping[str, int]] = {"latency_p50": 30, "latency_p95": 300, "latency_p99": 1000}
 

@@ -8,7 +8,7 @@ from typing import ClassVar, override
 import numpy as np
 
 from chaosllm.join import Ints, Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, baseline_of, no_operations
 from chaosllm.scenario import Role
 from chaosllm.stats import wilson
@@ -31,6 +31,7 @@ class RecoveredShare(Metric):
     names: ClassVar[tuple[str, ...]] = ("recovered_share",)
     summary: ClassVar[str] = "good share in the second half of the recovery over that of the baseline"
     unit: ClassVar[Unit] = "ratio"
+    better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"recovered_share": LEAST_FOR_SHARE}
 
     @override

@@ -8,7 +8,7 @@ from typing import ClassVar, override
 import numpy as np
 
 from chaosllm.join import Floats, Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, baseline_of
 from chaosllm.metrics._recoveries import fault_and_after
 from chaosllm.recovery import window
@@ -26,6 +26,7 @@ class Resilience(Metric):
     names: ClassVar[tuple[str, ...]] = ("resilience",)
     summary: ClassVar[str] = "good service kept from the fault to the end of recovery, as a share of the baseline's"
     unit: ClassVar[Unit] = "share"
+    better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"resilience": LEAST_FOR_SHARE}
 
     @override

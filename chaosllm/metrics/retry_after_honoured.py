@@ -11,7 +11,7 @@ import numpy as np
 from chaosllm.chains import next_attempt
 from chaosllm.gaps import TOLERANCE, Gap, asks_to_wait, troubled
 from chaosllm.join import Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, no_operations, panel, unmatched
 from chaosllm.stats import effective_n, wilson
 from chaosllm.units import format_duration
@@ -27,6 +27,7 @@ class RetryAfterHonoured(Metric):
     names: ClassVar[tuple[str, ...]] = ("retry_after_honoured",)
     summary: ClassVar[str] = "refusals with Retry-After after which the app waited as long as it asked"
     unit: ClassVar[Unit] = "share"
+    better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"retry_after_honoured": LEAST_FOR_SHARE}
     joined: ClassVar[bool] = True
 

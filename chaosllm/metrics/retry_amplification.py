@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, override
 
 from chaosllm.join import Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._ratio import over_baseline
 from chaosllm.metrics.attempts import MEMBER as ATTEMPTS
 
@@ -21,6 +21,7 @@ class RetryAmplification(Metric):
     names: ClassVar[tuple[str, ...]] = ("retry_amplification",)
     summary: ClassVar[str] = "attempts per operation over those of the baseline"
     unit: ClassVar[Unit] = "ratio"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"retry_amplification": 30}
     joined: ClassVar[bool] = True
     over_baseline: ClassVar[bool] = True

@@ -10,7 +10,7 @@ import numpy as np
 
 from chaosllm.fallbacks import at_primary, mask
 from chaosllm.join import Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, unmatched
 from chaosllm.metrics._recoveries import Recovery, recoveries
 from chaosllm.recovery import window
@@ -30,6 +30,7 @@ class ReturnTime(Metric):
     names: ClassVar[tuple[str, ...]] = ("return_time",)
     summary: ClassVar[str] = "seconds from the end of the fault until operations ask their primary again"
     unit: ClassVar[Unit] = "seconds"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"return_time": LEAST_FOR_SHARE}
     joined: ClassVar[bool] = True
 

@@ -8,7 +8,7 @@ from typing import ClassVar, override
 import numpy as np
 
 from chaosllm.join import Run, is_call
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import no_operations
 from chaosllm.metrics.cost_amplification import billed
 from chaosllm.prices import cost
@@ -25,6 +25,7 @@ class Spend(Metric):
     names: ClassVar[tuple[str, ...]] = ("spend",)
     summary: ClassVar[str] = "US dollars billed for the calls of the phase"
     unit: ClassVar[Unit] = "usd"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"spend": 1}
 
     @override

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from chaosllm.metrics import Better
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, OutcomeShare
 from chaosllm.record import Outcome
 
@@ -14,6 +15,7 @@ class SuccessRate(OutcomeShare):
 
     names: ClassVar[tuple[str, ...]] = ("success_rate",)
     summary: ClassVar[str] = "good answers over all operations offered"
+    better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"success_rate": LEAST_FOR_SHARE}
     outcome: ClassVar[Outcome] = Outcome.GOOD
 

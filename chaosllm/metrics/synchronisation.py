@@ -10,7 +10,7 @@ import numpy as np
 from chaosllm.chains import failed, next_attempt
 from chaosllm.gaps import troubled
 from chaosllm.join import Run, met_rule
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import unmatched
 
 #: Seconds of a bin, and for how long after the first failure retries are counted (METHOD metric 14).
@@ -27,6 +27,7 @@ class Synchronisation(Metric):
     names: ClassVar[tuple[str, ...]] = ("synchronisation",)
     summary: ClassVar[str] = "most retries in 100 ms over their mean, in the 10 s after the first failure"
     unit: ClassVar[Unit] = "ratio"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"synchronisation": 100}
     joined: ClassVar[bool] = True
 

@@ -10,7 +10,7 @@ from typing import ClassVar, override
 import numpy as np
 
 from chaosllm.join import Floats, Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import baseline_of
 from chaosllm.metrics._recoveries import Recovery, recoveries
 from chaosllm.recovery import PER_WINDOW, held, hold, longest_seen, window
@@ -60,6 +60,7 @@ class TimeToRecover(Metric):
         "seconds from the end of injection until service is as good as in the baseline and stays so"
     )
     unit: ClassVar[Unit] = "seconds"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"time_to_recover": 2 * PER_WINDOW}
     whole_run: ClassVar[bool] = True
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from chaosllm.chains import failed
 from chaosllm.join import Floats, Run, is_call
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import unmatched
 from chaosllm.metrics._percentile import percentile
 
@@ -24,6 +24,7 @@ class Tpot(Metric):
     names: ClassVar[tuple[str, ...]] = ("tpot",)
     summary: ClassVar[str] = "seconds for each output token after the first of a streamed answer (median)"
     unit: ClassVar[Unit] = "seconds"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"tpot": 30}
     joined: ClassVar[bool] = True
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, override
 
 from chaosllm.join import Run
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._percentile import percentile
 
 _SHARES = {"ttft_p50": 0.50, "ttft_p95": 0.95}
@@ -18,6 +18,7 @@ class TimeToFirstToken(Metric):
     names: ClassVar[tuple[str, ...]] = tuple(_SHARES)
     summary: ClassVar[str] = "seconds from the intended start to the first answer text"
     unit: ClassVar[Unit] = "seconds"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"ttft_p50": 30, "ttft_p95": 300}  # as for latency
 
     @override

@@ -8,7 +8,7 @@ from typing import ClassVar, override
 import numpy as np
 
 from chaosllm.join import Run, is_call
-from chaosllm.metrics import Estimate, Metric, Unit
+from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import no_operations, panel, unmatched
 
 #: Seconds by which a call may end after its operation: the proxy hears of the end last.
@@ -24,6 +24,7 @@ class WastedTokens(Metric):
     names: ClassVar[tuple[str, ...]] = ("wasted_tokens",)
     summary: ClassVar[str] = "output tokens produced after the user had left or was served"
     unit: ClassVar[Unit] = "count"
+    better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"wasted_tokens": 1}
     joined: ClassVar[bool] = True
 
