@@ -7,7 +7,7 @@ own wire format. It never sleeps, opens a socket, reads a clock or prints. A new
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -37,6 +37,15 @@ class Part(NamedTuple):  # as Slots: made anew for every event, and built in a q
     usage: Usage | None = None  # the count so far; of several events the larger of each number holds
     end: bool = False  # the event that ends a whole stream ([DONE], message_stop, response.completed)
     error: bool = False  # an in-band error event
+
+
+class ToolRun(NamedTuple):
+    """A tool that the app has run, as a request with its result shows; arguments and result in one spelling of JSON."""
+
+    name: str
+    arguments: str
+    id: str  # of the model's call; where the wire gives none, its number among those with these arguments
+    result: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +174,9 @@ class Provider(Protocol):
 
     def prompt(self, request: Request) -> str:
         """All text the user or app wrote into the request, for the nonce and for matching; never stored."""
+
+    def tool_runs(self, call: Call, body: dict[str, Any], tools: Collection[str]) -> Iterator[ToolRun]:
+        """Which of these tools the app has run, by the results in a request's JSON; never stored as they are."""
 
     def splitter(self, call: Call) -> Splitter:
         """A new splitter for this call's stream framing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -12,9 +12,10 @@ from urllib.parse import unquote
 
 from chaosllm.call import Call, Request
 from chaosllm.framing import Splitter
-from chaosllm.providers import Answer, Budget, Completion, Part, Refusal, View
+from chaosllm.providers import Answer, Budget, Completion, Part, Refusal, ToolRun, View
 from chaosllm.providers._json import at
 from chaosllm.providers.dialects import Dialect
+from chaosllm.providers.dialects._tool_runs import runs_of
 from chaosllm.providers.refusals import (
     FINAL_STATUSES,
     Headers,
@@ -139,6 +140,10 @@ class HttpProvider(ABC):
             if isinstance(body, dict) and endpoint.path.fullmatch(path):
                 return "\n".join(endpoint.dialect.prompt(body))
         return ""
+
+    def tool_runs(self, call: Call, body: dict[str, Any], tools: Collection[str]) -> Iterator[ToolRun]:
+        """Which of these tools the app has run."""
+        return runs_of(self._dialect(call).tool_steps(body), tools)
 
     def splitter(self, call: Call) -> Splitter:
         """A new splitter for the call's stream."""

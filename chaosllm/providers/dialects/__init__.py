@@ -16,6 +16,7 @@ from chaosllm.framing import Framing, Splitter
 from chaosllm.framing.sse import SSE
 from chaosllm.providers import Answer, Completion, Part, Refusal, Slots, Usage, View
 from chaosllm.providers._json import Path, at, dump, load_object, locate, string_offset, whole_number
+from chaosllm.providers.dialects._tool_runs import Step, chat_steps
 from chaosllm.providers.dialects._wishes import chat_wish
 from chaosllm.units import estimate_tokens
 from chaosllm.wish import Wish
@@ -47,6 +48,10 @@ class Dialect(ABC):
     @abstractmethod
     def prompt(self, body: Json) -> Iterator[str]:
         """Each piece of text in the request, the newest last."""
+
+    def tool_steps(self, body: Json) -> Iterator[Step]:
+        """The calls and the results of tools in the request; OpenAI chat's spelling, which most others share."""
+        return chat_steps(body)
 
     @abstractmethod
     def slots(self, name: str | None, document: Json, *, whole: bool) -> Slots:

@@ -19,6 +19,7 @@ from chaosllm.providers._json import (
     whole_pairs,
 )
 from chaosllm.providers.dialects import Dialect, Json, content_text, pieces
+from chaosllm.providers.dialects._tool_runs import Step, messages_steps
 from chaosllm.providers.dialects._wishes import offered, schema_or_any
 from chaosllm.wish import Wish
 
@@ -56,6 +57,10 @@ class Messages(Dialect):
         yield from content_text(body.get("system"))
         for message in objects_at(body, "messages"):
             yield from content_text(message.get("content"))
+
+    def tool_steps(self, body: Json) -> Iterator[Step]:
+        """Blocks of the messages."""
+        return messages_steps(body)
 
     def wish(self, body: Json) -> Wish:
         """Tools with `input_schema`, `tool_choice` an object, JSON by `output_config` (in its beta `output_format`)."""

@@ -15,6 +15,7 @@ from chaosllm.framing.aws import AWS
 from chaosllm.providers import Completion, Part, Refusal, Slots
 from chaosllm.providers._json import Path, at, dump, list_at, load, load_object, objects_at, text_at
 from chaosllm.providers.dialects import Dialect, Json, content_text, pieces
+from chaosllm.providers.dialects._tool_runs import Step, converse_steps
 from chaosllm.providers.dialects._wishes import offered, schema_or_any
 from chaosllm.wish import Wish
 
@@ -95,6 +96,10 @@ class Converse(FrameDialect):
                 yield from content_text([block])
                 yield from content_text(at(block, "toolResult", "content"))
                 yield from content_text([at(block, "guardContent", "text")])
+
+    def tool_steps(self, body: Json) -> Iterator[Step]:
+        """Blocks of the messages."""
+        return converse_steps(body)
 
     def wish(self, body: Json) -> Wish:
         """Tools are toolSpecs, the choice is an object with one key, a schema is JSON inside a string."""

@@ -13,6 +13,7 @@ from chaosllm.framing.sse import Sse
 from chaosllm.providers import Completion, Part, Refusal, Slots, View
 from chaosllm.providers._json import Path, at, dump, list_at, load_object, locate, objects_at, text_at, whole_pairs
 from chaosllm.providers.dialects import Dialect, Json, clip_strings
+from chaosllm.providers.dialects._tool_runs import Step, gemini_steps
 from chaosllm.providers.dialects._wishes import offered, schema_or_any
 from chaosllm.wish import Wish
 
@@ -77,6 +78,10 @@ class Generate(Dialect):
             model=(("modelVersion",),) if text_at(document, "modelVersion") else (),
             essential=("candidates",) if "candidates" in document else (),
         )
+
+    def tool_steps(self, body: Json) -> Iterator[Step]:
+        """Parts of the contents."""
+        return gemini_steps(body)
 
     def wish(self, body: Json) -> Wish:
         """functionDeclarations, functionCallingConfig, responseMimeType and responseSchema.

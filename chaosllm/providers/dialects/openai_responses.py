@@ -10,6 +10,7 @@ from chaosllm.framing.sse import format_event, parse_event
 from chaosllm.providers import Completion, Refusal, Slots
 from chaosllm.providers._json import Path, at, dump, list_at, load_object, objects_at, text_at
 from chaosllm.providers.dialects import Dialect, Json, clip_strings, content_text, pieces, resume
+from chaosllm.providers.dialects._tool_runs import Step, responses_steps
 from chaosllm.providers.dialects._wishes import chat_wish, offered, schema_or_any
 from chaosllm.wish import Wish
 
@@ -199,6 +200,10 @@ class Responses(Dialect):
             return b""
         item["status"] = "incomplete"
         return format_event(name, dump(document))
+
+    def tool_steps(self, body: Json) -> Iterator[Step]:
+        """Items of the input."""
+        return responses_steps(body)
 
     def wish(self, body: Json) -> Wish:
         """Responses' spelling: flat tools, `text.format`, results of tools as items of the input."""
