@@ -31,7 +31,7 @@ SCHEMA = 1
 #: Two-sided confidences at which intervals are kept: one-sided 95 %, the usual one, and two for Holm's correction.
 LEVELS = (0.90, 0.95, 0.99, 0.999)
 #: What is kept beside the metrics: their ratio to the run's own baseline hides what became dearer everywhere.
-TOKENS = "tokens_per_good_answer"
+TOKENS = "tokens_per_answer"
 
 
 @dataclass(frozen=True, slots=True)

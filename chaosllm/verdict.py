@@ -22,6 +22,7 @@ from chaosllm.metrics import finite
 from chaosllm.objectives import Judged, judge_objectives
 from chaosllm.record import SCHEMA
 from chaosllm.score import score
+from chaosllm.snapshot import Found, Snapshot, take
 from chaosllm.units import format_duration, format_share
 from chaosllm.validity import Check, check, spoiled_by
 
@@ -68,6 +69,15 @@ def judge(run: Run) -> dict[str, Any]:
         "loop": "closed" if run.scenario.load.closed else "open",
         "stopped": run.stopped,
     }
+
+
+def snapshot(run: Run) -> Snapshot:
+    """What is kept of a run to compare it with another."""
+    findings, _ = find(run)
+    checks = check(run)
+    objectives = judge_objectives(run, findings, spoiled_by(checks))
+    verdict, _ = _weigh(run, open_findings(run, findings), checks, objectives)
+    return take(run, Found(verdict.value, findings, checks, objectives))
 
 
 def find(run: Run) -> tuple[list[Finding], list[str]]:

@@ -57,7 +57,7 @@ def test_a_real_change_is_found(equal):
         "attempts",
         "latency_p50",
         "retry_amplification",
-        "tokens_per_good_answer",
+        "tokens_per_answer",
     ):
         assert row(found, metric).verdict == WORSE, metric
     assert row(found, "latency_p50", "baseline").verdict == WORSE

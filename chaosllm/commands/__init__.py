@@ -23,6 +23,8 @@ VERBS: dict[str, str] = {
     "gate": "As run, for CI: plain output, JUnit, annotations, the verdict as exit code.",
     "sweep": "Find the level of a parameter at which an objective breaks, with an interval.",
     "report": "Judge and render a run folder again.",
+    "compare": "Hold two runs of a scenario against each other, figure by figure, with intervals.",
+    "baseline": "Keep what a run came to, for compare and gate: save, show, list.",
     "list": "List faults, providers, findings, metrics, scenarios or suites.",
     "proxy": "Only inject: a proxy that breaks LLM calls as a scenario says.",
     "simulate": "Only answer: a provider that speaks the real wire formats, without a key.",
@@ -43,9 +45,11 @@ class Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         command: click.Command = import_module(f"chaosllm.commands.{cmd_name}").command
-        for option in command.params:
-            if isinstance(option, click.Option) and option.envvar is None:
-                option.envvar = _variables(cmd_name, option)
+        below = command.commands if isinstance(command, click.Group) else {}
+        for verb, one in ((cmd_name, command), *((f"{cmd_name}_{name}", found) for name, found in below.items())):
+            for option in one.params:
+                if isinstance(option, click.Option) and option.envvar is None:
+                    option.envvar = _variables(verb, option)
         return command
 
     def resolve_command(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from chaosllm.commands._output import write
 
 if TYPE_CHECKING:
     from chaosllm.join import Run
@@ -49,7 +50,7 @@ def command(run: Path, *, as_json: bool, form: str | None, out: Path | None) -> 
         click.echo(f"warning: {run} has no {name}; what it would have told is left out", err=True)
     summary = verdict.judge(loaded)
     if form is not None:
-        _write(_one(form, run, loaded, summary), out)
+        write(_one(form, run, loaded, summary), out)
     else:
         _all(run, loaded, summary, as_json=as_json)
     return 0
@@ -63,7 +64,7 @@ def _all(folder: Path, run: Run, summary: dict[str, Any], *, as_json: bool) -> N
 
     shown = render(folder, run, summary)
     if as_json:
-        _write(summary_json.MEMBER.render(shown), None)
+        write(summary_json.MEMBER.render(shown), None)
     Console(stderr=as_json, highlight=False).print(terminal.renderable(shown))
 
 
@@ -79,15 +80,3 @@ def _one(form: str, folder: Path, run: Run, summary: dict[str, Any]) -> str:
     shown: Material = material(folder, run, summary, charts)
     text: str = member("renderers", form).render(shown)
     return text
-
-
-def _write(text: str, out: Path | None) -> None:
-    """To a file, or to stdout; a terminal that cannot show a sign gets a question mark in its place."""
-    if out is not None:
-        from chaosllm.adapters import run_folder  # noqa: PLC0415  # late, as above
-
-        run_folder.write(out, text)
-        click.echo(f"written: {out}", err=True)
-        return
-    encoding = sys.stdout.encoding or "utf-8"
-    click.echo(text.encode(encoding, "replace").decode(encoding), nl=False)

@@ -1,0 +1,164 @@
+"""A comparison of two runs as tables: for the screen and for a comment."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from chaosllm.comparison import BETTER, CHANGED, SAME, UNKNOWN, WORSE, Comparison, Row
+from chaosllm.noninferiority import Change
+from chaosllm.renderers import _words as words
+from chaosllm.renderers.markdown import code, table, text
+from chaosllm.snapshot import TOKENS, Snapshot
+
+#: Shown even where nothing changed: what users feel, and what it costs.
+MAIN = ("success_rate", "latency_p50", "latency_p95", "attempts", TOKENS)
+MOST_REASONS = 6
+_STYLES = {WORSE: "bold red", BETTER: "bold green", CHANGED: "yellow", SAME: "dim", UNKNOWN: "dim"}
+_HEAD = ("metric", "A", "B", "change (95% interval)", "difference")
+
+
+def shown(comparison: Comparison, *, every: bool = False) -> list[Row]:
+    """The rows to show: all that changed, and the main ones; the worse first in each phase."""
+    rank = (WORSE, BETTER, CHANGED, SAME, UNKNOWN)
+    kept = [one for one in comparison.rows if every or one.verdict in rank[:3] or one.metric in MAIN]
+    places = {phase: at for at, phase in enumerate(dict.fromkeys(one.phase for one in comparison.rows))}
+    return sorted(kept, key=lambda one: (places[one.phase], rank.index(one.verdict)))
+
+
+def change(found: Change | None) -> str:
+    """Such as "-2.1 points (-4.0 to -0.3)" and "1.23x (1.10 to ?)"; a dash for none."""
+    if found is None:
+        return words.NONE
+    value = f"{100 * found.value:+.1f} points" if found.kind == "difference" else f"{words.plain(found.value)}x"
+    low, high = (_bound(one, found.kind) for one in (found.low, found.high))
+    return value if found.low == found.high else f"{value} ({low} to {high})"
+
+
+def _bound(value: float, kind: str) -> str:
+    if words.number(value) is None or (kind == "ratio" and value == 0):
+        return "?"
+    return f"{100 * value:+.1f}" if kind == "difference" else words.plain(value)
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """The cells of a row, in the order of the columns."""
+    sides = (words.measured(one.value, row.unit) for one in (row.before, row.after))
+    return (words.clean(row.metric), *sides, change(row.change), "none shown" if row.verdict == SAME else row.verdict)
+
+
+def counts(comparison: Comparison) -> str:
+    """Such as "2 worse, 1 better, 40 no difference shown, 7 cannot tell"."""
+    verdicts = [one.verdict for one in comparison.rows]
+    found = [f"{verdicts.count(word)} {word}" for word in (WORSE, BETTER, CHANGED, SAME, UNKNOWN) if word in verdicts]
+    return f"{words.counted(len(verdicts), 'figure')}: {', '.join(found)}"
+
+
+def chance(comparison: Comparison) -> str:
+    """How many changes mean nothing; "" where none is claimed."""
+    verdicts = [one.verdict for one in comparison.rows]
+    told = len(verdicts) - verdicts.count(UNKNOWN)
+    if not told - verdicts.count(SAME):
+        return ""
+    return f"Of {told} figures of two equal runs, up to {max(1, round(told / 20))} would look changed by chance."
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """What to know beside the figures: what else changed, which run is in doubt, findings and objectives."""
+    lines = [
+        f"changed beside the scenario: {words.clean(one.path)} {words.clean(one.before)} -> {words.clean(one.after)}"
+        for one in comparison.changed
+    ]
+    if comparison.scale != 1.0:
+        lines.append(f"the phases of B are {comparison.scale:.3g} times as long")
+    whys = Counter(one.why for one in comparison.rows if one.why)
+    lines += [
+        f"cannot tell {words.counted(n, 'figure')}: {words.clean(why)}" for why, n in whys.most_common(MOST_REASONS)
+    ]
+    lines += [f"and {words.counted(len(whys) - MOST_REASONS, 'reason')} more"] if len(whys) > MOST_REASONS else []
+    for name, one in (("A", comparison.before), ("B", comparison.after)):
+        lines += [f"{name} is in doubt: {words.clean(doubt)}" for doubt in one.doubts]
+    lines += [f"new finding: {_finding(one)}" for one in comparison.new_findings]
+    lines += [f"gone finding: {_finding(one)}" for one in comparison.gone_findings]
+    return lines + objectives(comparison)
+
+
+def objectives(comparison: Comparison) -> list[str]:
+    """A line for each objective whose verdict is not the same in both runs."""
+    before, after = ({str(row["text"]): str(row["verdict"]) for row in one.objectives} for one in _sides(comparison))
+    return [
+        words.clean(f"objective {name}: {before.get(name, 'none')} -> {after.get(name, 'none')}")
+        for name in dict.fromkeys((*before, *after))
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _sides(comparison: Comparison) -> tuple[Snapshot, Snapshot]:
+    return comparison.before, comparison.after
+
+
+def _finding(found: Mapping[str, Any]) -> str:
+    where = f" in {found['phase']}" if found.get("phase") else ""
+    return words.clean(
+        f"{found.get('code')} ({found.get('severity')}){where}, seen {words.count(found.get('count'))} times"
+    )
+
+
+def _title(letter: str, name: str, one: Snapshot) -> str:
+    word, _ = words.VERDICTS.get(one.verdict, words.VERDICTS["inconclusive"])
+    when = f", {words.clean(one.started)}" if one.started else ""
+    return f"{letter}  {words.clean(name)}  {word}{when}"
+
+
+def renderable(comparison: Comparison, names: Sequence[str], *, every: bool = False) -> RenderableType:
+    """What a rich console prints."""
+    parts: list[RenderableType] = [Text(words.clean(comparison.after.scenario), "bold")]
+    parts += [Text(_title(*one)) for one in zip("AB", names, _sides(comparison), strict=True)]
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style="dim")
+    for at, name in enumerate(_HEAD):
+        grid.add_column(name, justify="right" if at in (1, 2) else "left", overflow="fold", no_wrap=at in (1, 2))
+    rows, phase = shown(comparison, every=every), None
+    for row in rows:
+        if row.phase != phase:
+            phase = row.phase
+            grid.add_row(Text(words.clean(phase) or "the run", "bold"))
+        metric, *plain, said = cells(row)
+        grid.add_row(Text(f"  {metric}"), *map(Text, plain), Text(said, _STYLES[row.verdict]))
+    parts += [Text(), Padding(grid, (0, 0, 0, 1), expand=False), Text()]
+    left = len(comparison.rows) - len(rows)
+    parts += [Text(f"{counts(comparison)}" + (f" (--all shows {left} more)" if left else ""))]
+    parts += [Text(note, "dim") for note in (chance(comparison),) if note]
+    return Group(*parts, *(Text(f"• {note}") for note in notes(comparison)))
+
+
+def plain(comparison: Comparison, names: Sequence[str], *, every: bool = False) -> str:
+    """The same as text, 120 columns wide, no colour."""
+    console = Console(file=io.StringIO(), width=120, force_terminal=False, color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(renderable(comparison, names, every=every), highlight=False)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def markdown(comparison: Comparison, names: Sequence[str], *, every: bool = False) -> str:
+    """Text for a comment."""
+    rows = [
+        tuple(text(cell) for cell in (row.phase or "the run", *cells(row))) for row in shown(comparison, every=every)
+    ]
+    titles = [f"- {text(_title(*one))}" for one in zip("AB", names, _sides(comparison), strict=True)]
+    parts = [
+        f"## Comparison of {code(comparison.after.scenario)}",
+        "\n".join(titles),
+        table(("phase", *_HEAD), rows, left=2),
+        text(counts(comparison)) + ".",
+        chance(comparison),
+        "\n".join(f"- {text(note)}" for note in notes(comparison)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
