@@ -167,14 +167,17 @@ def kind_of(metric: str) -> Kind | None:
     return None if member is None else Kind(member.unit, member.better, member.needs[metric])
 
 
-def change_of(kind: Kind, before: Measured, after: Measured, confidence: float) -> tuple[Change | None, str]:
+def change_of(
+    kind: Kind, before: Measured, after: Measured, confidence: float, names: tuple[str, str] = ("A", "B")
+) -> tuple[Change | None, str]:
     """(the change with its interval, "" or why none can be told)."""
-    for name, one in (("A", before), ("B", after)):
+    sides = tuple(zip(names, (before, after), strict=True))
+    for name, one in sides:
         if one.value is None or one.spoiled:
             return None, f"{name}: {one.why or 'nothing was measured'}"
     if before.exact and after.exact and before.value == after.value:
         return None, ""
-    for name, one in (("A", before), ("B", after)):
+    for name, one in sides:
         if one.n < kind.needs:
             return None, f"{name}: needs {kind.needs} operations, had {one.n}"
     mine, other = before.within(confidence), after.within(confidence)

@@ -170,7 +170,7 @@ def take(run: Run, found: Found) -> Snapshot:
     spoiled = spoiled_by([*found.checks])
     figures = {phase: _phase(run, phase, role, spoiled) for phase, role in roles.items()}
     figures[""] = {
-        name: _measured(run, name, None, spoiled)
+        name: figure(run, name, None, spoiled)
         for name, member in registry.members("metrics").items()
         if member.whole_run
     }
@@ -229,12 +229,19 @@ def _origin(url: str) -> str:
 
 
 def _phase(run: Run, phase: str, role: Role, spoiled: Callable[[Objective], str | None]) -> dict[str, Measured]:
-    found = {
-        name: _measured(run, name, phase, spoiled)
+    names = [
+        name
         for name, member in registry.members("metrics").items()
         # A ratio to the baseline is 1 in the baseline.
         if not member.whole_run and not (member.over_baseline and role is Role.BASELINE)
-    }
+    ]
+    return {name: figure(run, name, phase, spoiled) for name in (*names, TOKENS)}
+
+
+def figure(run: Run, name: str, phase: str | None, spoiled: Callable[[Objective], str | None]) -> Measured:
+    """One metric, or TOKENS, of a phase; `spoiled` says what spoils an objective on it."""
+    if name != TOKENS:
+        return Measured.of(lambda level: measure(run, name, phase, level), spoiled(_asked(name, phase)))
     tokens = tokens_per_good_answer(run, phase)
 
     def at(confidence: float) -> Estimate:
@@ -242,11 +249,7 @@ def _phase(run: Run, phase: str, role: Role, spoiled: Callable[[Objective], str 
             return tokens
         return Estimate(tokens.value, *spread(tokens.repeats, confidence), tokens.n)
 
-    return found | {TOKENS: Measured.of(at, spoiled(_asked("cost_amplification", phase)))}
-
-
-def _measured(run: Run, name: str, phase: str | None, spoiled: Callable[[Objective], str | None]) -> Measured:
-    return Measured.of(lambda level: measure(run, name, phase, level), spoiled(_asked(name, phase)))
+    return Measured.of(at, spoiled(_asked("cost_amplification", phase)))
 
 
 def _asked(name: str, phase: str | None) -> Objective:

@@ -14,6 +14,7 @@ from typing import Any
 
 from chaosllm import registry
 from chaosllm.acceptance import acceptance_of, open_findings, rows, told
+from chaosllm.against import hold
 from chaosllm.analysis import analyse
 from chaosllm.findings import SEVERITIES, Finding
 from chaosllm.instrument import instrument
@@ -40,7 +41,9 @@ def judge(run: Run) -> dict[str, Any]:
     analysis = analyse(run)
     findings, withheld = find(run)
     checks = check(run)
-    objectives = judge_objectives(run, findings, spoiled_by(checks))
+    against = hold(run, spoiled_by(checks))
+    objectives = [*judge_objectives(run, findings, spoiled_by(checks)), *against.rows]
+    checks += against.checks
     unaccepted = open_findings(run, findings)
     damning = _damning(run, unaccepted)
     verdict, reasons = _weigh(run, unaccepted, checks, objectives)

@@ -61,6 +61,19 @@ def asking[F: Callable[..., Any]](function: F) -> F:
         click.option("--duration-scale", metavar="X", type=float, default=1.0, help="Multiply the phases' durations."),
         click.option("--port", metavar="N", type=click.IntRange(0, 65000), default=0, help="The proxy's first port."),
         PROXY_WORKERS,
+        click.option(
+            "--baseline",
+            metavar="NAME|RUN",
+            help="Hold each run against a kept baseline, or a run folder: it must be shown to be no worse.",
+        ),
+        click.option(
+            "--margin",
+            "margins",
+            metavar="METRIC=X",
+            multiple=True,
+            help="How much worse than the baseline may pass: success_rate=2% (points), latency=1.5 (a ratio), or none "
+            "to leave it out.  [default: success_rate=2%, latency=1.5, tokens_per_answer=1.5]",
+        ),
     ]
     for option in reversed(shared):
         function = option(function)
@@ -83,6 +96,8 @@ def wanted(
     duration_scale: float,
     port: int,
     proxy_workers: int,
+    baseline: str | None,
+    margins: tuple[str, ...],
     quiet: bool,
     dry_run: bool = False,
 ) -> Wanted:
@@ -98,6 +113,7 @@ def wanted(
     if rate is not None:
         settings.append(f"load.rate={checked_rate(rate)}")
 
+    held = _held(baseline, margins)
     orders = []
     starts = target is None and app is None and not words
     found = chosen(scenarios)
@@ -110,13 +126,46 @@ def wanted(
                 click.echo(str(problem), err=True)
         where = out if out is None or alone else out / scenario.name
         orders.append(
-            Order(scenario, reading.as_run, path.parent, where, "", target, app, words, port, dry_run, proxy_workers)
-        )
+            Order(
+                scenario, reading.as_run, path.parent, where, "", target, app, words, port, dry_run, proxy_workers,
+                None if held is None else held(scenario.name, reading.as_run),
+            )
+        )  # fmt: skip
     if out is not None:
         _apart(orders)
     if not quiet:
         warn_of_plugins()
     return Wanted(orders, alone, words)
+
+
+def _held(baseline: str | None, margins: Sequence[str]) -> Callable[[str, str], dict[str, Any]] | None:
+    """Gives for a scenario's name and text what its run is held against; raises ChaosError for another scenario's.
+
+    Before anything is run, because a gate of an hour must not end in that.
+    """
+    if baseline is None:
+        if margins:
+            raise click.UsageError("--margin says how much worse than --baseline may pass: give that too")
+        return None
+    from chaosllm import against  # noqa: PLC0415  # late, as above
+    from chaosllm.adapters import baselines  # noqa: PLC0415  # as above
+    from chaosllm.comparison import same_experiment  # noqa: PLC0415  # as above
+    from chaosllm.reader import read  # noqa: PLC0415  # as above
+    from chaosllm.sameness import identity  # noqa: PLC0415  # as above
+
+    try:
+        wide = against.read_margins(margins)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--margin") from None
+
+    def held(name: str, text: str) -> dict[str, Any]:
+        before = baselines.load(baseline, name)
+        same_experiment(before.identity, identity(read(text).unwrap()))  # read as its run folder will be
+        if before.verdict == "inconclusive":
+            click.echo(f"warning: {baseline} is inconclusive for {name}: a run against it cannot pass", err=True)
+        return against.order(Path(baseline).name or baseline, before, wide)
+
+    return held
 
 
 def _apart(orders: Sequence[Order]) -> None:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     epilog="\b\nExamples:\n"
     "  chaosllm gate scenarios/suites/ci.yaml -- python -m myapp\n"
     "  chaosllm gate my.yaml --objective 'success_rate(storm) >= 95%' --junit junit.xml\n"
-    "  chaosllm gate my.yaml --app hardened --inconclusive pass\n\n"
+    "  chaosllm gate my.yaml --app hardened --inconclusive pass\n"
+    "  chaosllm gate my.yaml --baseline main --margin success_rate=5% -- python -m myapp\n\n"
     "Exits 0 when every run passed, 1 when one failed, 4 when one could not be judged, 2 and 3 when one could not "
     "be run. On GitHub the summary goes to the job's page, and annotations point at the scenario's lines.",
 )

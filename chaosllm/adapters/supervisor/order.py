@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +29,7 @@ class Order:
     port: int = 0
     dry_run: bool = False
     proxy_workers: int = 1
+    baseline: Mapping[str, Any] | None = None  # what `against` holds the run against
 
 
 class Watcher(Protocol):

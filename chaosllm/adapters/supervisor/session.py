@@ -126,6 +126,7 @@ class Session:
             "seed": order.scenario.seed, "started": now.isoformat(timespec="seconds"), "stopped": None, "failures": [],
             "app": order.app or (order.command[0] if order.command else ""), "target": self._url,
             "loop": "closed" if order.scenario.load.closed else "open", "machine": machine(), "versions": versions(),
+            "baseline": order.baseline,
         }  # fmt: skip
         run_folder.write(folder / run_folder.SCENARIO, order.text)
         run_folder.write_json(folder / run_folder.META, self.meta)
