@@ -220,6 +220,8 @@ def _findings(
     answers = {rule.name: replies(rule, scenario, providers) for rule in scenario.rules}
     found = []
     for code, kind in registry.members("findings").items():
+        if not getattr(kind, "possible", lambda _: True)(scenario):
+            continue
         rules = []
         for phase in scenario.phases:
             hits = _hits(phase, expected)

@@ -24,7 +24,9 @@ from chaosllm.identity import PREFLIGHT, Census
 from chaosllm.limiter import Limiter
 from chaosllm.matching import matches
 from chaosllm.mix import Mix
+from chaosllm.prints import print_whole
 from chaosllm.providers import Provider, Usage
+from chaosllm.record import Effect
 from chaosllm.scenario import Phase, Rule, Scenario
 from chaosllm.schedule import firings
 from chaosllm.script import Applied, Decision, Door, Hang, Position, Reply, Reset, Script, Step, Wait
@@ -70,6 +72,8 @@ class Plan:
         self._mix = Mix(scenario.target, scenario.seed)
         self._stride = 1 if scenario.load.closed else self._mix.stride
         self._named = any(self._mix.names)
+        self._key = key
+        self._side_effects = {one.name: frozenset(one.side_effects) for one in scenario.target.operations}
         self._ordinals: dict[str, int] = {}
         self._open: dict[str, Held] = {}
         # Looked up once, because asking a protocol takes longer than all else about a rule.
@@ -94,6 +98,14 @@ class Plan:
     def ordinal(self, call: Call) -> int:
         """How many calls, retries included, the call's operation had made before it."""
         return self._ordinals.get(call.id, 0)
+
+    def effects(self, call: Call, request: Request) -> list[Effect]:
+        """The declared side effects that the app has had, as a request shows by their results."""
+        tools = self._side_effects.get(call.asks)
+        if not tools or call.operation is None or not isinstance(body := request.json, dict):
+            return []
+        runs = self._providers[call.provider].tool_runs(call, body, tools)
+        return [Effect(run.name, *(print_whole(text, self._key) for text in run[1:])) for run in runs]
 
     def decide(self, call: Call, request: Request, *, t: float | None, now: float) -> Decision:
         """What to do with a call; `t` is seconds since the run's start (None before it), `now` UNIX seconds.

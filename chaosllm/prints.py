@@ -1,7 +1,7 @@
 """Prints: keyed hashes of word shingles, so that a cut answer is known again without its text.
 
-The proxy prints what it delivered before a cut and what it withheld; the driver prints what the
-user got. The key lives only for the run, so the prints say nothing once it is over.
+The proxy prints what it delivered before a cut and what it withheld, and the side effects that an app has had; the
+driver prints what the user got. The key lives only for the run, so the prints say nothing once it is over.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ def shingles(text: str) -> list[str]:
     return [" ".join(words[at : at + WORDS]) for at in range(max(1, len(words) - WORDS + 1))]
 
 
-def _hash(shingle: str, key: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(shingle.encode(), key=key, digest_size=4).digest(), "big")
+def print_whole(text: str, key: bytes) -> int:
+    """One print of a whole text, 32 bits; half a surrogate pair, which JSON can say, counts as a question mark."""
+    return int.from_bytes(hashlib.blake2b(text.encode(errors="replace"), key=key, digest_size=4).digest(), "big")
 
 
 def prints(text: str, key: bytes) -> list[int]:
@@ -31,10 +32,10 @@ def prints(text: str, key: bytes) -> list[int]:
     found = shingles(text)
     if len(found) > 2 * AT_MOST:
         found = found[:AT_MOST] + found[-AT_MOST:]
-    return [_hash(shingle, key) for shingle in found]
+    return [print_whole(shingle, key) for shingle in found]
 
 
 def print_ends(text: str, key: bytes, count: int = 4) -> tuple[list[int], list[int]]:
     """Prints of the first and of the last `count` shingles of a text."""
     found = shingles(text)
-    return [_hash(s, key) for s in found[:count]], [_hash(s, key) for s in found[-count:]]
+    return [print_whole(s, key) for s in found[:count]], [print_whole(s, key) for s in found[-count:]]

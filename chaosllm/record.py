@@ -63,6 +63,20 @@ class RulePart:
     why: str = ""  # why it was held back or not delivered
 
 
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A run of a tool that the scenario declares a side effect, as the call with its result shows.
+
+    The last three are prints: `arguments` and `result` are the same for equal JSON, `id` for the same call of the
+    model's. History is sent again with each call, so one run stands in several events.
+    """
+
+    tool: str
+    arguments: int
+    id: int
+    result: int
+
+
 @dataclass(slots=True)
 class Event:
     """One call as the proxy saw it; a line of events.jsonl."""
@@ -106,6 +120,7 @@ class Event:
     tail: list[int] = field(default_factory=list)  # last delivered
     withheld: list[int] = field(default_factory=list)  # first withheld
     client_timeout: float | None = None  # the SDK's own timeout, where its headers say it
+    effects: list[Effect] = field(default_factory=list)  # declared side effects whose results this call brought
     path: str = ""  # of a stream through the proxy: "fast", or "layers" (mitmproxy's own, for what is unusual)
 
     def to_json(self) -> dict[str, Any]:
@@ -117,6 +132,8 @@ class Event:
                 said[key] = value
         if self.rules:
             said["rules"] = [{key: getattr(part, key) for key in _PART_FIELDS} for part in self.rules]
+        if self.effects:
+            said["effects"] = [{key: getattr(one, key) for key in _EFFECT_FIELDS} for one in self.effects]
         return said
 
     @classmethod
@@ -124,6 +141,7 @@ class Event:
         """Raises ValueError, KeyError or TypeError when it is no event at all."""
         known = {key: value for key, value in stored.items() if key in _EVENT_FIELDS}
         known["rules"] = [RulePart(**part) for part in known.get("rules", [])]
+        known["effects"] = [Effect(**one) for one in known.get("effects", [])]
         for key, kind in (("did", Did), ("origin", Origin), ("ended", Ended)):
             if key in known:
                 known[key] = kind(known[key])
@@ -131,6 +149,7 @@ class Event:
 
 
 _PART_FIELDS = tuple(item.name for item in fields(RulePart))
+_EFFECT_FIELDS = tuple(item.name for item in fields(Effect))
 _EVENT_FIELDS = tuple(item.name for item in fields(Event))
 
 

@@ -51,7 +51,8 @@ class Operation:
 
     `{prompt}` or another column of the rows, what an earlier operation of its session took, and `${env:NAME}` are
     replaced in `json`, `body`, `path`, `headers` and `cookies`. `weight` is how often it is asked beside the others;
-    `name` is "" where it is the only one. `take` is name -> JSONPath into its answer.
+    `name` is "" where it is the only one. `take` is name -> JSONPath into its answer. `side_effects` are tools that
+    must not run twice for one operation.
     """
 
     name: str = ""
@@ -69,6 +70,7 @@ class Operation:
     good: Good = field(default_factory=Good)
     degraded: Degraded | None = None
     take: dict[str, str] = field(default_factory=dict)
+    side_effects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

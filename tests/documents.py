@@ -42,6 +42,7 @@ _TEXTS = {
     "Name": ["storm", "a-b"], "PhaseName": ["storm", "other"], "Route": ["/chat/{prompt}", "/"],
     "Regex": ["a+", "x|y"], "JsonPath": ["$.answer", "$.a[0]"], "FileName": ["times.txt"],
     "Expression": ["success_rate(storm) >= 95%"], "CookieName": ["theme"],
+    "side_effects": ["send_email"],
 }  # fmt: skip
 _INCLUDED = {"phases": "phase", "rules": "rule", "upstreams": "upstream", "objectives": "objective",
              "stop_when": "stop"}  # fmt: skip

@@ -187,6 +187,8 @@ def _event(stored: dict[str, Any]) -> Event | None:
         and all(_count(count) for count in counts)
         and all(count is None or _count(count) for count in (event.operation, event.status))
         and all(isinstance(word, str) for word in words)
+        and all(isinstance(one.tool, str) for one in event.effects)
+        and all(_count(part) for one in event.effects for part in (one.arguments, one.id, one.result))
         and all(isinstance(part.rule, str) and isinstance(part.why, str) for part in event.rules)
         and all(_count(part) for ends in (event.head, event.tail, event.withheld, event.late) for part in ends)
         and all(_number(part) for parts in (event.asked, event.done) for part in parts.values())

@@ -46,7 +46,8 @@ class Finding:
 class FindingKind(Protocol):
     """One behaviour worth telling.
 
-    For `explain` it may also hold `shown_by(reply)`: whether such a refusal can bring it to light.
+    For `explain` it may also hold `shown_by(reply)`: whether such a refusal can bring it to light, and
+    `possible(scenario)`: whether the scenario declares what it looks at.
     """
 
     code: ClassVar[str]

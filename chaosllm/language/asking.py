@@ -22,6 +22,7 @@ from chaosllm.language.kinds import (
     Route,
     Taken,
     Text,
+    ToolNames,
     check_http_url,
     check_json_schema,
     check_method,
@@ -74,6 +75,9 @@ class RequestFile(Model):
         dict[Taken, JsonPath],
         Field(description="what the session's next requests need of a JSON answer: name -> JSONPath, for `{name}`"),
     ] = {}
+    side_effects: Annotated[
+        ToolNames, Field(description="tools that must not run twice for one of these, such as send_email")
+    ] = []
 
 
 class OperationFile(RequestFile):
@@ -201,4 +205,5 @@ def _operation(found: RequestFile, name: str = "", weight: float = 1.0) -> model
         good=model.Good(good.status, good.min_chars, good.json_, good.regex, good.schema_, good.max_latency),
         degraded=model.Degraded(degraded.header, degraded.json_, degraded.text) if degraded else None,
         take=found.take,
+        side_effects=tuple(found.side_effects),
     )

@@ -138,6 +138,15 @@ def _taken(value: str) -> str:
     return value
 
 
+def _tool_name(value: str) -> str:
+    # OpenAI and Anthropic take letters, digits, - and _; Gemini dots and colons too; gateways put a / before some.
+    if not re.fullmatch(r"[A-Za-z0-9_.:/-]{1,200}", value):
+        raise ValueError(
+            f"found {shorten(value)}, expected the name of a tool as the model calls it, such as send_email"
+        )
+    return value
+
+
 def check_path(value: str) -> str:
     """A path that stays in the scenario's folder."""
     parts = re.split(r"[/\\]", value)
@@ -198,6 +207,9 @@ type Expression = Annotated[str, BeforeValidator(_expression), WithJsonSchema({"
 type Globs = Annotated[list[str], BeforeValidator(_listed), _one_or_more({"type": "string"})]
 type KeyHashes = Annotated[
     list[Annotated[str, AfterValidator(_key_hash)]], BeforeValidator(_listed), _one_or_more({"type": "string"})
+]
+type ToolNames = Annotated[
+    list[Annotated[str, AfterValidator(_tool_name)]], BeforeValidator(_listed), _one_or_more({"type": "string"})
 ]
 type Numbers = Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_listed), _one_or_more({"type": "integer"})]
 type RoleName = Literal["warmup", "baseline", "fault", "recovery"]

@@ -26,6 +26,7 @@ from chaosllm.units import format_duration
 OPERATIONS_AT_MOST = 10_000_000
 #: Longer than any soak; beyond it a duration is a typing mistake.
 LONGEST = 30 * 86400.0
+_OF_SIDE_EFFECTS = "duplicate_side_effect"
 _LOGINS = ("session", "token", "auth", "sid", "jwt")  # in names of cookies
 _SECRETS = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie")
 
@@ -54,6 +55,7 @@ def check_sense(
     checks.names(whole, phases)
     check_locustfile(document, problems, checks.text, whole=whole, phases=phases)
     checks.recoveries(phases, objectives)
+    checks.side_effects(whole, objectives)
     checks.warnings(phases)
     if shape is not None and not problems:
         compare_phases(document, problems, checks.offered(whole, phases[-1].end), phases)
@@ -208,6 +210,18 @@ class _Sense:
             if objective.metric in AFTER_FAULT and role not in (None, model.Role.RECOVERY):
                 what = f"{objective.metric} is of a recovery phase, and `{objective.phase}` is {role}"
                 self.problems.add(objective.where or self.document.where(()), what, f"write {objective.metric} alone")
+
+    def side_effects(self, whole: ScenarioFile, objectives: list[model.Objective]) -> None:
+        """Side effects that nothing could tell, or that nobody named."""
+        if not any(one.side_effects for one in operations_of(whole.target)):
+            for objective in objectives:
+                if objective.metric == _OF_SIDE_EFFECTS:
+                    what = f"{objective.metric} looks at declared side effects, and no operation declares any"
+                    cure = "add side_effects: [send_email] to the operation, or leave the objective out"
+                    self.problems.add(objective.where or self.document.where(()), what, cure)
+        elif whole.load.correlate == "none":
+            what = "side effects are told by operation, and correlate: none leads no call back to its operation"
+            self.problems.add(self.document.where(("load", "correlate")), what, "write correlate: prompt, or header")
 
     def warnings(self, phases: list[model.Phase]) -> None:
         roles = {phase.role for phase in phases}

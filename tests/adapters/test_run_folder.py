@@ -174,6 +174,9 @@ def test_operations_without_their_text_are_missed(tmp_path: Path) -> None:
         {"rules": [{"rule": 1, "fault": "x", "planned": True, "fired": True, "delivered": True}]},
         {"rules": {"a": 1}}, {"head": ["x"]}, {"did": "danced"}, {"retry_after": "2s"}, {"call": None},
         {"late": 3}, {"late": [-1]}, {"late_max": "x"}, {"asked": [1]}, {"done": {"wait": "1s"}}, {"head": 7},
+        {"effects": 7}, {"effects": {"tool": 1}}, {"effects": [{"tool": "f"}]},
+        {"effects": [{"tool": [], "arguments": 1, "id": 1, "result": 1}]},
+        {"effects": [{"tool": "f", "arguments": 1, "id": [], "result": 1}]},
     ],
 )  # fmt: skip
 def test_hostile_events_are_passed_over_and_missed(tmp_path: Path, change: dict[str, object]) -> None:

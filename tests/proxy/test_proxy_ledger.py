@@ -17,7 +17,7 @@ from chaosllm.adapters.proxy.players.passing import PassPlayer
 from chaosllm.adapters.proxy.players.streamed import StreamPlayer
 from chaosllm.call import Call
 from chaosllm.providers import Usage
-from chaosllm.record import Event
+from chaosllm.record import Effect, Event
 from chaosllm.registry import member
 from chaosllm.script import Applied, Breach, Cut, Decision, Headers, Pace, Place, Position, Reset, Shape, Stall, Unit
 
@@ -188,6 +188,20 @@ def test_the_timing_of_a_paced_stream_is_recorded():
     assert Event.from_json(stored) == event
     older = {key: value for key, value in stored.items() if key not in ("events", "late", "late_max")}
     assert (Event.from_json(older).events, Event.from_json(older).late) == (None, [])
+
+
+def test_side_effects_are_recorded():
+    """They come back from the stored form; a record without them is read too, and one that had none holds no word."""
+    one = exchange(Pace(10.0))
+    answered(one)
+    plain = one.to_event(0.0, 3.0, b"key").to_json()
+    assert "effects" not in plain
+    assert Event.from_json(plain).effects == []
+    one.effects = [Effect("send_email", 1, 2, 3)]
+    event = one.to_event(0.0, 3.0, b"key")
+    stored = json.loads(json.dumps(event.to_json()))
+    assert stored["effects"] == [{"tool": "send_email", "arguments": 1, "id": 2, "result": 3}]
+    assert Event.from_json(stored) == event
 
 
 def test_an_answer_that_is_no_stream_has_no_events():

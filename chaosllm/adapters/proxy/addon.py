@@ -39,6 +39,7 @@ from chaosllm.adapters.proxy.targets import Targets
 from chaosllm.call import Call, Request
 from chaosllm.plan import Plan
 from chaosllm.providers import Provider
+from chaosllm.record import Effect
 from chaosllm.script import Breach, Decision, Hang, Place, Reply, Reset, Script, Step, Wait
 
 
@@ -238,13 +239,16 @@ class ChaosAddon:
         ordinal = self.plan.ordinal(call)
         provider = self._providers[call.provider]
         failure: Exception | None = None
+        effects: list[Effect] = []
         try:
             decision = self.plan.decide(call, request, t=self.clock.t(now), now=time.time())
+            effects = self.plan.effects(call, request)
         except Exception as error:  # law 1; the call is on its way, so it must be in the record
             decision, failure = Decision(call, ""), error
         exchange = self._exchange(decision, provider, flow.client_conn, now, ordinal)
         exchange.fit(http2=flow.request.is_http2)
         exchange.read_timeout(dict(request.headers))
+        exchange.effects = effects
         if failure is not None:
             exchange.failed(failure)
         flow.metadata[KEY] = exchange

@@ -20,7 +20,7 @@ from chaosllm.adapters.proxy.players.passing import PassPlayer
 from chaosllm.adapters.proxy.players.whole import WholePlayer
 from chaosllm.adapters.proxy.printing import put_prints
 from chaosllm.providers import Provider, Usage
-from chaosllm.record import GOAWAY, Did, Ended, Event, Origin, RulePart
+from chaosllm.record import GOAWAY, Did, Effect, Ended, Event, Origin, RulePart
 from chaosllm.script import (
     Applied,
     Breach,
@@ -69,6 +69,7 @@ class Exchange:
         self.answered_by_upstream = False
         self.retry_after: float | None = None
         self.client_timeout: float | None = None
+        self.effects: list[Effect] = []
         self.over = False
         self.path = ""  # which way the body took: "fast" or "layers"; "" when it was no stream
         self.goes_away = False
@@ -303,7 +304,7 @@ class Exchange:
         event.status = self.status
         event.ended, event.shape = ended, notes.shape
         event.client_timeout = self.client_timeout
-        event.path = self.path
+        event.path, event.effects = self.path, self.effects
         event.retry_after = self.retry_after
         if reply is not None:
             event.reason, event.retry_after, event.retryable = reply.reason, reply.retry_after, reply.retryable
