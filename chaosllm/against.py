@@ -23,7 +23,7 @@ from chaosllm.noninferiority import Change, no_worse
 from chaosllm.objectives import Judged
 from chaosllm.power import ALPHA
 from chaosllm.sameness import identity
-from chaosllm.scenario import Comparator, Objective
+from chaosllm.scenario import Comparator, Objective, Role
 from chaosllm.snapshot import TOKENS, Measured, Snapshot, around, figure
 from chaosllm.spelling import suggest
 from chaosllm.units import format_share, parse_share
@@ -177,19 +177,17 @@ def _rows(
     margins: Mapping[str, float],
     spoiled: Callable[[Objective], str | None],
 ) -> list[Judged]:
-    rows = []
-    for phase in before.roles:
+    rows, nothing = [], Measured(None, why="nothing was kept", spoiled=True)
+    # The run's own phases: one that a damaged baseline lacks must not go unheld.
+    for phase in dict.fromkeys(one.judged_as for one in run.scenario.phases if one.role is not Role.WARMUP):
+        kept = before.figures.get(phase, {})
         for metric, margin in margins.items():
-            chosen = _chosen(metric, before.figures.get(phase, {}))
-            kind, mine = (
-                kind_of(chosen),
-                before.figures.get(phase, {}).get(chosen, Measured(None, why="nothing was kept")),
-            )
-            # What the baseline never had, such as the cost of an answer where none was good, nobody made worse.
-            if kind is not None and (mine.value is not None or mine.spoiled or metric not in MARGINS):
-                rows.append(
-                    _Row(chosen, phase, kind, margin, mine, figure(run, chosen, phase, spoiled), (name, "this run"))
-                )
+            chosen = _chosen(metric, kept)
+            kind, mine = kind_of(chosen), kept.get(chosen, nothing)
+            # Where no answer of the baseline was good, nobody made its cost worse: `success_rate` stands beside it.
+            if kind is not None and not (chosen == TOKENS and mine.value is None and not mine.spoiled):
+                now = figure(run, chosen, phase, spoiled)
+                rows.append(_Row(chosen, phase, kind, margin, mine, now, (name, "this run")))
     verdicts = [one.verdict(ALPHA) for one in rows]
     failed, confirmed = {at for at, said in enumerate(verdicts) if said == "fail"}, set[int]()
     while more := {
@@ -229,14 +227,16 @@ def _judged(row: _Row, verdict: str, name: str) -> Judged:
 
 
 def _what_would_decide(row: _Row, change: Change | None) -> str:
-    """In words, what would decide it if the change stays what it is: widths shrink with the root of n."""
+    """In words, what would decide it if the change stays what it is: most widths shrink with the root of n."""
     had = f"had {row.before.n:,} and {row.after.n:,}"
     if change is not None and change.value != row.edge:
         scale = math.log if change.kind == "ratio" else float
         bound = change.low if change.value > row.edge else change.high
         if math.isfinite(bound) and (bound > 0 or change.kind == "difference"):
             reach = abs(scale(bound) - scale(change.value)) / abs(scale(row.edge) - scale(change.value))
-            n = math.ceil(min(row.before.n, row.after.n) * max(1.0, reach) ** 2) + 1
+            # Of two shares at 0 or 1 an interval shrinks with n itself.
+            power = 1 if change.kind == "difference" and row.before.value == row.after.value in (0.0, 1.0) else 2
+            n = math.ceil(min(row.before.n, row.after.n) * max(1.0, reach) ** power) + 1
             if n < _TOO_MANY:
                 return f"needs about {n:,} operations in {row.phase} of both runs to decide, {had}"
     return f"the interval holds the margin; more operations may not decide it, {had}"

@@ -17,6 +17,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
 from chaosllm.scenario import Scenario
+from chaosllm.spelling import cut
 
 type Leaf = str | float | int | bool | None
 
@@ -39,7 +40,7 @@ class Difference:
     after: Leaf
 
     def __str__(self) -> str:
-        return f"{self.path}: {_shown(self.before)} and {_shown(self.after)}"
+        return f"{cut(self.path, 120)}: {_shown(self.before)} and {_shown(self.after)}"
 
 
 def identity(scenario: Scenario) -> dict[str, Leaf]:
@@ -149,4 +150,4 @@ def _shown(value: Leaf) -> str:
         return "nothing"
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+    return f"{value:g}" if isinstance(value, int | float) else cut(value, _LONGEST)

@@ -219,10 +219,13 @@ def _part(meta: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _origin(url: str) -> str:
-    """Scheme, host and port: the rest of an address may hold a name and a password."""
+    """Scheme, host and port: the rest of an address may hold a name and a password.
+
+    Of this machine no port, because a sample app gets another one each time.
+    """
     try:
         parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
+        port = f":{parts.port}" if parts.port and parts.hostname not in ("127.0.0.1", "localhost", "::1") else ""
     except ValueError:
         return ""
     return f"{parts.scheme}://{parts.hostname or ''}{port}"

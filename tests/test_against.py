@@ -1,6 +1,7 @@
 """A run held against a baseline: PASS and FAIL only on proof, and neither from a baseline that is no good."""
 
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import pytest
 import run_factory as made
@@ -9,6 +10,8 @@ from snapshot_factory import app, snapshot
 
 from chaosllm.against import MARGINS, hold, order, read_margins
 from chaosllm.record import Outcome
+from chaosllm.renderers import Material
+from chaosllm.renderers.junit import document
 from chaosllm.scenario import Load
 from chaosllm.snapshot import TOKENS, Measured
 from chaosllm.verdict import judge
@@ -51,6 +54,10 @@ def test_a_worse_run_fails(before):
     assert rows["latency_p95(baseline) / main <= 1.5"]["verdict"] == "fail"
     assert rows["success_rate(baseline) - main >= -2%"]["verdict"] == "pass"
     assert any("success_rate(storm) - main >= -2%: measured -" in reason for reason in found["reasons"])
+    cases = {case.get("name"): case for case in ET.fromstring(document([Material(found)])).iter("testcase")}
+    assert cases["success_rate(storm) - main >= -2%"].find("failure") is not None
+    assert cases["success_rate(baseline) - main >= -2%"].find("failure") is None
+    assert cases["baseline"].find("error") is None
 
 
 def test_a_small_run_is_undecided():
@@ -62,6 +69,9 @@ def test_a_small_run_is_undecided():
     assert "operations in storm of both runs to decide, had 100 and 100" in why
     assert "latency_p50(storm) / main <= 1.5" in rows  # too few for a p95 in the baseline
     assert int(why.split("about ")[1].split()[0].replace(",", "")) > 100
+    found, rows = gated(snapshot(app(1, **few | {"fails": 0.0}), "pass"), **few | {"fails": 0.0})
+    # At 100 % of n each, Newcombe's bound is -z^2 / (n + z^2) with z = 1.645: above -2 % from 133 on.
+    assert "needs about 133 operations in storm" in rows["success_rate(storm) - main >= -2%"]["why"]
 
 
 def test_gates_do_not_flake(before):
@@ -86,6 +96,9 @@ def spoilt(baseline):
     told = order("main", baseline, MARGINS)
     whole = told["snapshot"]
     other = {**whole["identity"], "load.rate": 7.0}
+    none = {"value": None, "n": 0, "why": "no operation was due in storm"}
+    nobody = dict.fromkeys(whole["figures"]["storm"], none)
+    no_cost = {phase: {TOKENS: none} for phase in whole["figures"]}
     return {
         "no object": (5, "the record of it is damaged"),
         "no margins": (told | {"margins": {}}, "the record of it is damaged"),
@@ -93,7 +106,19 @@ def spoilt(baseline):
         "an unknown metric": (told | {"margins": {"speed": 2.0}}, "its margin of speed is none"),
         "no snapshot": ({"name": "main", "margins": dict(MARGINS)}, "it is no baseline"),
         "a later one": (told | {"snapshot": whole | {"chaosllm_baseline": 9}}, "it has schema 9"),
-        "no figures": (told | {"snapshot": whole | {"roles": {}}}, "nothing of the run could be held against main"),
+        "no figures": (told | {"snapshot": whole | {"figures": {}, "roles": {}}}, "main: nothing was kept"),
+        "a phase short": (
+            told | {"snapshot": whole | {"figures": {**whole["figures"], "storm": {}}}},
+            "success_rate(storm) - main >= -2%: main: nothing was kept",
+        ),
+        "no operations": (
+            told | {"snapshot": whole | {"figures": {**whole["figures"], "storm": nobody}}},
+            "success_rate(storm) - main >= -2%: main: no operation was due in storm",
+        ),
+        "all left out": (
+            told | {"margins": {TOKENS: 1.5}, "snapshot": whole | {"figures": no_cost}},
+            "nothing of the run",
+        ),
         "another scenario": (told | {"snapshot": whole | {"identity": other}}, "load.rate: 7 and 5"),
         "inconclusive": (
             told | {"snapshot": whole | {"verdict": "inconclusive", "doubts": ["traffic: none"]}},
@@ -105,7 +130,7 @@ def spoilt(baseline):
 @pytest.mark.parametrize(
     "kind",
     ["no object", "no margins", "a margin that is none", "an unknown metric", "no snapshot", "a later one",
-     "no figures", "another scenario", "inconclusive"],
+     "no figures", "a phase short", "no operations", "all left out", "another scenario", "inconclusive"],
 )  # fmt: skip
 def test_a_bad_baseline_never_passes(before, kind):
     """Damaged, different or itself undecided: the run that would pass is INCONCLUSIVE, and says why."""
@@ -160,18 +185,18 @@ def test_a_margin_that_is_none(text):
 
 
 def test_holm_holds_back_what_is_close(before):
-    """Among many rows a failure must be clearer: the same change fails alone, and is undecided among many."""
+    """Among many rows a failure must be clearer: what fails of three rows is undecided among 18."""
     run = app(3, fails=0.1)
-    _, _, high = snapshot(run, "fail").figures["storm"]["success_rate"].within(0.9)
-    value = high + 0.021  # the upper bound of the change lies just past the margin of two points
+    _, _, high = snapshot(run, "fail").figures["storm"]["success_rate"].within(0.99)
+    value = high + 0.0205  # so past the margin of two points at 99 %, which three rows ask for, and not at 99.9 %
     storm = before.figures["storm"] | {"success_rate": Measured(value, 10**6, ((value, value),) * 4)}
-    baseline = replace(before, figures={**before.figures, "storm": storm}, roles={"storm": "fault"})
+    baseline = replace(before, figures={**before.figures, "storm": storm})
     more = dict.fromkeys(("attempts", "latency_p50", "latency_p95", "ttft_p50", TOKENS), 1.5)
     verdicts = []
     for margins in ({"success_rate": 0.02}, {"success_rate": 0.02} | more):
         run.meta = {**run.meta, "baseline": order("main", baseline, margins)}
-        row = hold(run, lambda _: None).rows[0]
-        assert row.objective.metric == "success_rate"
-        verdicts.append(row.verdict)
-    assert verdicts == ["fail", "inconclusive"]
+        rows = hold(run, lambda _: None).rows
+        row = next(one for one in rows if one.objective.text == "success_rate(storm) - main >= -2%")
+        verdicts.append((len(rows), row.verdict))
+    assert verdicts == [(3, "fail"), (18, "inconclusive")]
     assert "Holm" in row.why

@@ -207,6 +207,8 @@ def test_nothing_private_is_kept():
     assert "ann" not in text
     assert "secret" not in text
     assert '"http://10.0.0.1:8000"' in text
+    local = [snapshot(app(1, meta={"target": f"http://127.0.0.1:{port}"}), "pass") for port in (4001, 4002)]
+    assert not compare(*local).changed
 
 
 def test_ratio_of_what_is_kept_is_that_of_what_was_measured():

@@ -16,6 +16,7 @@ from pathlib import Path
 from chaosllm.adapters import run_folder
 from chaosllm.errors import ChaosError, Exit
 from chaosllm.snapshot import Snapshot
+from chaosllm.spelling import cut
 
 #: Below the current folder, which is the project's.
 STORE = Path(".chaosllm") / "baselines"
@@ -101,7 +102,7 @@ def _chosen(name: str, found: Sequence[Snapshot], scenario: str | None) -> Snaps
     fitting = [one for one in found if one.scenario == scenario]
     if fitting or len(found) == 1:
         return (fitting or found)[0]
-    there = ", ".join(one.scenario for one in found)
+    there = ", ".join(cut(one.scenario) for one in found)
     raise ChaosError(
         f"baseline {name} holds {there}" + (f", and not {scenario}" if scenario else ": say which"),
         hint=f"chaosllm baseline save {name} RUN adds one, or name the file {STORE / name}/SCENARIO.json",

@@ -88,8 +88,12 @@ def list_(*, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(rows))
         return 0
+    from chaosllm.renderers._words import clean  # noqa: PLC0415  # as above
+
     for row in rows:
-        click.echo("  ".join(row[key] for key in ("name", "scenario", "verdict", "started", "error") if row.get(key)))
+        click.echo(
+            "  ".join(clean(row[key]) for key in ("name", "scenario", "verdict", "started", "error") if row.get(key))
+        )
     if not rows:
         click.echo("none yet: chaosllm baseline save NAME RUN", err=True)
     return 0

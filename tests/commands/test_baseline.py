@@ -124,6 +124,20 @@ def test_a_damaged_baseline(runs, content, why):
     assert why in what
 
 
+def test_hostile_words_do_nothing(runs):
+    """What somebody wrote into a baseline is shown as text, without escapes."""
+    told("baseline", "save", "main", runs / "a")
+    file = STORE / "main" / "storms.json"
+    found = json.loads(file.read_text())
+    bad = "\x1b]0;owned\x07\x1b[31m"
+    found |= {"scenario": bad, "started": bad, "doubts": [bad], "around": found["around"] | {"app": bad}}
+    file.write_text(json.dumps(found))
+    for words in (("baseline", "list"), ("baseline", "show", "main"), ("compare", "main", runs / "b")):
+        assert "\x1b" not in told(*words).stdout
+    file.write_text(json.dumps(found | {"identity": found["identity"] | {bad: bad}}))
+    assert "\x1b" not in refused("compare", "main", runs / "b")
+
+
 def test_what_is_not_there(runs):
     """The nearest name is offered; a run that is none is refused; an empty folder too."""
     told("baseline", "save", "main", runs / "a")
