@@ -86,7 +86,7 @@ def load(text: str, scenario: str | None = None) -> Snapshot:
             runs = [one for one in runs if run_folder.meta(one).get("name") == scenario] or runs
         if len(runs) == 1:
             return of_run(runs[0])
-        what = f"{text} holds {len(runs)} run folders" + (f", and not one of {scenario}" if scenario and runs else "")
+        what = f"{text} holds {len(runs)} run folders that could be meant" if runs else f"{text} holds no run folder"
         raise ChaosError(what, hint="name one run folder", exit_code=Exit.USAGE)
     raise _missing(text)
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from snapshot_factory import folder
 
-from chaosllm.adapters.baselines import STORE
+from chaosllm.adapters.baselines import STORE, load
 from chaosllm.commands import verbs
 from chaosllm.errors import ChaosError, Exit
 
@@ -94,6 +94,15 @@ def test_one_of_several_scenarios_is_chosen(runs):
     assert json.loads(told("compare", "main", runs / "b", "--json").stdout)["a"]["scenario"] == "storms"
     told("baseline", "save", "one", runs / "flood")
     assert "different scenarios" in refused("compare", "one", runs / "b")
+
+
+def test_a_folder_of_runs_and_a_file(runs):
+    """What `--out` made of a suite gives each scenario its run; a baseline's file is one too."""
+    told("baseline", "save", "main", runs / "flood")
+    assert load(str(runs), "floods").scenario == "floods"
+    assert load(str(STORE / "main" / "floods.json")).scenario == "floods"
+    with pytest.raises(ChaosError, match="holds 2 run folders"):
+        load(str(runs), "storms")  # two of them
 
 
 @pytest.mark.parametrize("name", ["../main", "a/b", "", ".hidden", "a" * 81])

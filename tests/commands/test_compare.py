@@ -90,7 +90,7 @@ def test_what_is_no_run(runs, tmp_path):
     """A folder that is missing, empty, or of a version to come: one sentence with its name."""
     assert "nowhere" in refused("compare", runs / "a", tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    assert "holds 0 run folders" in refused("compare", tmp_path / "empty", runs / "a")
+    assert "holds no run folder" in refused("compare", tmp_path / "empty", runs / "a")
     newer = tmp_path / "newer"
     shutil.copytree(runs / "a", newer)
     (newer / "meta.json").write_text('{"schema": 999}')
