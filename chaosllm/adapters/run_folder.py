@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import os
 import re
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
+from chaosllm.adapters import run_meta
 from chaosllm.chunk_gaps import MOST
 from chaosllm.errors import Blame, ChaosError, Exit
 from chaosllm.record import OUTCOMES, SCHEMA, Control, Event
@@ -154,16 +154,24 @@ def pack_samples(folder: Path) -> int:
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
     """The JSON objects of a line file; a line that is none (cut off by a kill) is passed over."""
-    if not path.exists():
+    if not path.is_file():
         return
     with path.open("rb") as file:
         for line in file:
             try:
-                value = json.loads(line)
+                value = _json(line)
             except (ValueError, RecursionError):
                 continue
             if isinstance(value, dict):
                 yield value
+
+
+def _json(text: bytes) -> Any:
+    """The value, without halves of surrogate pairs, which no output can bear; raises ValueError, RecursionError."""
+    value = json.loads(text.decode("utf-8"))
+    if b"\\ud" in text or b"\\uD" in text:
+        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return value
 
 
 def events(folder: Path) -> list[Event]:
@@ -182,8 +190,8 @@ def _event(stored: dict[str, Any]) -> Event | None:
     sound = (
         all(isinstance(found, list) for found in (event.head, event.tail, event.withheld, event.late))
         and all(isinstance(found, dict) for found in (event.asked, event.done))
-        and _number(event.t)
-        and all(time is None or _number(time) for time in times)
+        and run_meta.number(event.t)
+        and all(time is None or run_meta.number(time) for time in times)
         and all(_count(count) for count in counts)
         and all(count is None or _count(count) for count in (event.operation, event.status))
         and all(isinstance(word, str) for word in words)
@@ -191,13 +199,9 @@ def _event(stored: dict[str, Any]) -> Event | None:
         and all(_count(part) for one in event.effects for part in (one.arguments, one.id, one.result))
         and all(isinstance(part.rule, str) and isinstance(part.why, str) for part in event.rules)
         and all(_count(part) for ends in (event.head, event.tail, event.withheld, event.late) for part in ends)
-        and all(_number(part) for parts in (event.asked, event.done) for part in parts.values())
+        and all(run_meta.number(part) for parts in (event.asked, event.done) for part in parts.values())
     )
     return event if sound else None
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _count(value: Any) -> bool:
@@ -208,30 +212,32 @@ def meta(folder: Path) -> dict[str, Any]:
     """meta.json; raises ChaosError when the folder is no run folder, or of a schema newer than ours."""
     what = "does not exist" if not folder.exists() else "is a file" if not folder.is_dir() else ""
     try:
-        found = {} if what else json.loads((folder / META).read_text(encoding="utf-8"))
+        found = {} if what else _json((folder / META).read_bytes())
     except FileNotFoundError:
         what = f"is no run folder: it has no {META}"
         found = {}
-    except ValueError:
+    except (ValueError, RecursionError):
         what = f"cannot be read: its {META} is no JSON"
+        found = {}
+    except OSError as error:
+        what = f"cannot be read: its {META}: {(error.strerror or str(error)).lower()}"
         found = {}
     if not what and not isinstance(found, dict):
         what = f"cannot be read: its {META} is no object"
     schema = found.get("schema", SCHEMA) if isinstance(found, dict) else SCHEMA
     if not what and not (isinstance(schema, int) and schema <= SCHEMA):
-        what = f"has schema {schema}, this chaosllm reads up to {SCHEMA}"
+        what = f"has schema {str(schema)[:40]}, this chaosllm reads up to {SCHEMA}"
     if what:
         raise ChaosError(f"{folder} {what}", hint="name a folder that `chaosllm run` made", exit_code=Exit.USAGE)
-    # What is no object there was no account of the run: the judge asks for it, and does not find it.
-    parts = ("driver", "proxy", "calibration", "clock", "preflight", "bypass", "machine")
-    return {key: value for key, value in found.items() if key not in parts or isinstance(value, dict)}
+    kept, lost = run_meta.sound(found)
+    return kept | ({"unreadable": lost} if lost else {})
 
 
 def missing(folder: Path) -> list[str]:
     """The records that a finished run has and this folder lacks."""
     wanted = [SCENARIO, META, EVENTS, SAMPLES_TEXT]
-    lacks = [name for name in wanted if not (folder / name).exists()]
-    if not (folder / SAMPLES).exists() and not (folder / SAMPLES_RAW).exists():
+    lacks = [name for name in wanted if not (folder / name).is_file()]
+    if not (folder / SAMPLES).is_file() and not (folder / SAMPLES_RAW).is_file():
         lacks.append(SAMPLES)
     return lacks
 
@@ -243,13 +249,16 @@ def load(folder: Path) -> Run:
 
     found = meta(folder)
     path = folder / SCENARIO
-    if not path.exists():
+    if not path.is_file():
         raise ChaosError(f"{folder} has no {SCENARIO}", hint="name a whole run folder", exit_code=Exit.USAGE)
-    scenario = read(path.read_bytes(), file=str(path)).unwrap()
+    text = path.read_bytes()
+    scenario = read(text, file=str(path)).unwrap()
     columns = _columns(folder)
     texts = _texts(folder, columns["operation"])
     samples = Samples(**columns, error=texts.error, marks=texts.marks, prints=texts.prints, gaps=texts.gaps)
-    found["missing"] = missing(folder)
+    found["missing"] = [*missing(folder), *(f"{name} of {META}" for name in found.pop("unreadable", ()))]
+    if found.get("scenario", ours := run_meta.digest(text)) != ours:
+        found["missing"].append(f"{SCENARIO} as it was run (it was changed since)")
     if SAMPLES_TEXT not in found["missing"] and texts.lost:
         found["missing"].append(f"{SAMPLES_TEXT} of {texts.lost} operations")
     calls = events(folder)
@@ -296,17 +305,17 @@ def _columns(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
     import numpy as np  # noqa: PLC0415  # late, as above
 
     record = np.dtype(_RECORD)
-    if (folder / SAMPLES_RAW).exists():  # the run was killed before it could be packed: read, change nothing
+    if (folder / SAMPLES_RAW).is_file():  # the run was killed before it could be packed: read, change nothing
         data = (folder / SAMPLES_RAW).read_bytes()
         rows = np.frombuffer(data[: len(data) - len(data) % record.itemsize], dtype=record)
         return {name: np.ascontiguousarray(rows[name]) for name, _ in _RECORD}
     empty = np.empty(0, dtype=record)
-    if not (folder / SAMPLES).exists():
+    if not (folder / SAMPLES).is_file():
         return {name: empty[name] for name, _ in _RECORD}
     try:
         with np.load(folder / SAMPLES, allow_pickle=False) as stored:
             return _sound({name: stored[name] for name, _ in _RECORD})
-    except (ValueError, KeyError, OSError, BadZipFile) as error:
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
         raise ChaosError(
             f"{folder / SAMPLES} cannot be read ({type(error).__name__})",
             hint="the file is cut off or not ours",
@@ -342,8 +351,8 @@ def _controls(folder: Path) -> list[Control]:
         Control(line["route"], line["t_due"], line["t_end"], line["status"])
         for line in lines(folder / CONTROL)
         if isinstance(line.get("route"), str)
-        and _number(line.get("t_due"))
-        and _number(line.get("t_end"))
+        and run_meta.number(line.get("t_due"))
+        and run_meta.number(line.get("t_end"))
         and _count(line.get("status"))
     ]
 

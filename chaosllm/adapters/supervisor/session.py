@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from chaosllm.adapters import run_folder
+from chaosllm.adapters import run_folder, run_meta
 from chaosllm.adapters.environment import child_environment, clashes
 from chaosllm.adapters.handover import pack
 from chaosllm.adapters.interpreter import proxy_module
@@ -126,7 +126,7 @@ class Session:
             "seed": order.scenario.seed, "started": now.isoformat(timespec="seconds"), "stopped": None, "failures": [],
             "app": order.app or (order.command[0] if order.command else ""), "target": self._url,
             "loop": "closed" if order.scenario.load.closed else "open", "machine": machine(), "versions": versions(),
-            "baseline": order.baseline,
+            "baseline": order.baseline, "scenario": run_meta.digest(order.text.encode()),
         }  # fmt: skip
         run_folder.write(folder / run_folder.SCENARIO, order.text)
         run_folder.write_json(folder / run_folder.META, self.meta)
