@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check soak bench atlas docs format lock clean
+.PHONY: help install demo test check soak bench zoo atlas docs format lock clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -34,6 +34,9 @@ soak: $(INSTALLED) ## the long proofs, such as 100 000 random splits of each fra
 
 bench: $(INSTALLED) ## side by side with stock mitmproxy and nginx, into docs/performance.md; QUICK=1 takes two minutes
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+zoo: $(INSTALLED) ## apps of known conduct under every fault: how often findings are right; runs are kept in reports/zoo
+	@$(BIN)/python tests/zoo reports/zoo
 
 atlas: $(INSTALLED) ## every SDK against every fault, into docs/sdk-atlas.md; needs node and npm
 	@npm install --prefix tests/conformance/node --no-audit --no-fund --no-package-lock --silent

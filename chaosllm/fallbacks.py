@@ -29,6 +29,7 @@ USUAL = 0.05
 _OWN_FAULT = frozenset({400, 413, 422})
 #: The proxy sees the end of one call and the beginning of the next in two callbacks.
 _SAME_TIME = 0.001
+_GOOD = OUTCOMES.index(Outcome.GOOD)
 _DEGRADED = OUTCOMES.index(Outcome.DEGRADED)
 
 
@@ -114,7 +115,13 @@ def _service(run: Run, row: int, usual: frozenset[Place]) -> Service:
     elsewhere = any(_answered(event) for event in calls if place_of(event) not in usual)
     marked = int(run.samples.outcome[row]) == _DEGRADED
     served = max((over(event) for event in here if _answered(event)), default=-math.inf)
-    broken = [over(event) for event in here if _broken(event) and event.t >= served - _SAME_TIME]
+    # What the app left when its user was served was a hedge too many, and nothing that failed it.
+    content = served > -math.inf and not elsewhere and int(run.samples.outcome[row]) == _GOOD
+    broken = [
+        over(event)
+        for event in here
+        if _broken(event) and event.t >= served - _SAME_TIME and not (content and event.ended is Ended.CLIENT_LEFT)
+    ]
     return Service(min(broken, default=None), not here and (bool(calls) or marked), elsewhere, marked)
 
 

@@ -74,7 +74,17 @@ THRESHOLDS = (
     Threshold("no_backoff", "median first gap under 50 ms", lambda: _gap(0.051), lambda: _gap(0.049)),
     Threshold("no_backoff", "no Retry-After asked for it", lambda: _gap(0.01, retry_after=0.01), lambda: _gap(0.01)),
     Threshold("no_backoff", "at least 5 hits", lambda: _gap(0.01, hits=4), lambda: _gap(0.01, hits=5)),
-    Threshold("no_jitter", "CV under 0.03", lambda: _gap(0.5, spread=0.031), lambda: _gap(0.5, spread=0.029)),
+    Threshold(
+        "no_jitter", "CV under 0.03", lambda: _gap(0.5, spread=0.031, hits=19), lambda: _gap(0.5, spread=0.029, hits=19)
+    ),
+    Threshold(
+        "no_jitter", "lower half within 5 % of the median",
+        lambda: _gap(0.5, spread=0.055), lambda: _gap(0.5, spread=0.045),
+    ),
+    Threshold(
+        "no_jitter", "of at least 20 gaps",
+        lambda: _gap(0.5, spread=0.04, hits=19), lambda: _gap(0.5, spread=0.04, hits=20),
+    ),
     Threshold("no_jitter", "OpenAI's SDK has 0.082", lambda: _gap(0.5, spread=0.082), lambda: _gap(0.5)),
     Threshold("no_jitter", "mean gap above 50 ms", lambda: _gap(0.049), lambda: _gap(0.051)),
     Threshold("no_jitter", "at least 6 gaps", lambda: _gap(0.5, hits=5), lambda: _gap(0.5, hits=6)),

@@ -1,0 +1,236 @@
+"""Plays animals under faults on real processes, and judges what they left against what is true of them."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+import zoo_app
+
+HERE = Path(__file__).parent
+RATE = 12
+#: Scenario -> phase -> (seconds, rule or none); what the phases are called is what animals speak of.
+PLAYS: dict[str, dict[str, tuple[float, dict[str, Any] | None]]] = {
+    "medley": {
+        "baseline": (6, None),
+        "untold": (4, {"fault": "rate_limit", "retry_after": "none", "when": {"share": "50%"}}),
+        "told": (4, {"fault": "rate_limit", "retry_after": "1s", "when": {"share": "50%"}}),
+        "spent": (4, {"fault": "quota", "kind": "exhausted", "when": {"share": "60%"}}),
+        "away": (4, {"fault": "error", "status": 503, "when": {"share": "60%"}}),
+        "wrong": (4, {"fault": "error", "status": 400, "when": {"share": "50%"}}),
+        "cut": (4, {"fault": "truncate", "shape": "honest", "when": {"share": "50%"}}),
+        "snapped": (4, {"fault": "truncate", "shape": "clean", "when": {"share": "50%"}}),
+        "blank": (4, {"fault": "empty", "when": {"share": "50%"}}),
+        "page": (4, {"fault": "malformed", "shape": "html", "when": {"share": "50%"}}),
+        "leaky": (4, {"fault": "content", "canary": ["api_key", "html"], "when": {"share": "60%"}}),
+        "recovery": (4, None),
+    },
+    "outage": {
+        "baseline": (6, None),
+        "down": (6, {"fault": "error", "status": 503}),
+        "recovery": (14, None),
+    },
+    "hang": {
+        "baseline": (6, None),
+        "held": (6, {"fault": "hang"}),
+        "recovery": (12, None),
+    },
+    "calm": {"baseline": (12, None), "later": (12, None)},
+    "agent": {
+        "baseline": (6, None),
+        "away": (5, {"fault": "error", "status": 503, "when": {"share": "50%"}}),
+        "garbled": (5, {"fault": "tool_call", "shape": "invalid"}),
+        "recovery": (6, None),
+    },
+}  # fmt: skip
+
+
+def plays_of(animal: str) -> tuple[str, ...]:
+    """What is played with it."""
+    from zoo_agents import Agent
+
+    agent = issubclass(zoo_app.every()[animal], Agent)
+    return ("agent", "calm") if agent else ("medley", "outage", "hang", "calm")
+
+
+def scenario(play: str, animal: str, port: int) -> dict[str, Any]:
+    """The scenario as a document."""
+    primary = zoo_app.every()[animal].primary
+    phases = []
+    for name, (seconds, rule) in PLAYS[play].items():
+        phase: dict[str, Any] = {"name": name, "duration": f"{seconds}s"}
+        if rule is not None:
+            phase["rules"] = [rule | {"match": {"provider": primary}}]
+        if play == "calm":
+            phase["role"] = "baseline" if name == "baseline" else "recovery"
+        phases.append(phase)
+    return {
+        "version": 1,
+        "name": f"zoo-{play}",
+        "target": {
+            "url": f"http://127.0.0.1:{port}",
+            "operation": {
+                "path": "/chat",
+                "json": {"message": "{prompt}"},
+                "answer": "$.answer",
+                "degraded": {"header": "x-degraded"},
+            },
+            "control": ["/healthz"],
+            "timeout": "4s",
+        },
+        "upstreams": [
+            {"provider": name, "url": "simulator"} for name in dict.fromkeys((primary, "openai", "anthropic"))
+        ],
+        "load": {"rate": f"{RATE}/s"},
+        "phases": [{"name": "warmup", "duration": "2s"}, *phases],
+        "objectives": ["time_to_recover <= 3s"] if play == "outage" else [],
+    }
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One run."""
+
+    animal: str
+    play: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.animal}.{self.play}.{self.seed}"
+
+
+def cells(seeds: Iterable[int]) -> list[Cell]:
+    """All runs of these seeds, seed by seed."""
+    return [Cell(name, play, seed) for seed in seeds for name in sorted(zoo_app.every()) for play in plays_of(name)]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def play(cell: Cell, parent: Path) -> Path:
+    """The run folder of a cell, made when it is not there yet; raises AssertionError when the run had no end."""
+    folder = parent / cell.name
+    if (folder / "summary.json").exists():
+        return folder
+    port = free_port()
+    parent.mkdir(parents=True, exist_ok=True)
+    text = parent / f"{cell.name}.yaml"
+    text.write_text(yaml.safe_dump(scenario(cell.play, cell.animal, port), sort_keys=False))
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "chaosllm", "run", str(text), "--out", str(folder), "--seed", str(cell.seed),
+            "--", sys.executable, str(HERE / "zoo_app.py"), cell.animal, str(port),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode in (0, 1, 4), f"{cell.name}: exit {done.returncode}\n{done.stderr[-2000:]}"
+    return folder
+
+
+def play_all(wanted: Iterable[Cell], parent: Path, jobs: int) -> Iterator[Cell]:
+    """Each cell once its run is there."""
+
+    def one(cell: Cell) -> Cell | None:
+        try:
+            play(cell, parent)
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            print(error, flush=True)
+            return None
+        return cell
+
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from filter(None, pool.map(one, wanted))
+
+
+def judged(folder: Path) -> dict[str, Any]:
+    """The summary of a run folder by today's code."""
+    from chaosllm import verdict
+    from chaosllm.adapters import run_folder
+
+    return verdict.judge(run_folder.load(folder))
+
+
+def place_of(play: str, phase: str) -> str:
+    """What animals call a phase: its name while it has a fault, `down:after` for the recovery, "" where nothing is."""
+    broken = [name for name, (_, rule) in PLAYS[play].items() if rule is not None]
+    if phase in broken:
+        return phase
+    return f"{broken[0] if len(broken) == 1 else play}:after" if phase == "recovery" else ""
+
+
+def raised(summary: dict[str, Any]) -> set[tuple[str, str]]:
+    """(phase, code) of each finding."""
+    return {(one["phase"], one["code"]) for one in summary["findings"]}
+
+
+@dataclass
+class Truth:
+    """How often a finding was right, for each code."""
+
+    found: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+    false: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    runs: int = 0
+    calm: int = 0
+    alarms: int = 0
+
+    def add(self, cell: Cell, findings: set[tuple[str, str]], severities: dict[str, str]) -> None:
+        """Count one run."""
+        animal = zoo_app.every()[cell.animal]
+        self.runs += 1
+        told: dict[str, set[str]] = defaultdict(set)
+        for phase, code in findings:
+            told[phase].add(code)
+        if cell.play == "calm":
+            self.calm += 1
+            self.alarms += bool(findings)
+        for phase in {*PLAYS[cell.play], *told}:
+            place = place_of(cell.play, phase)
+            must = animal.must.get(place, set())
+            may = animal.may.get(place, set()) | must
+            self.found.update(must & told[phase])
+            for code in sorted(must - told[phase]):
+                self.missed[code] += 1
+                self.wrong.append(f"{cell.name} {phase}: {code} was missed")
+            for code in sorted(told[phase] - may):
+                self.false[code] += 1
+                self.wrong.append(f"{cell.name} {phase}: {code} ({severities[code]}) is a false alarm")
+
+    def table(self) -> list[tuple[str, int, int, int, float, float]]:
+        """(code, found, missed, false alarms, precision, recall), by code."""
+        rows = []
+        for code in sorted({*self.found, *self.missed, *self.false}):
+            found, missed, false = self.found[code], self.missed[code], self.false[code]
+            rows.append((code, found, missed, false, _share(found, found + false), _share(found, found + missed)))
+        return rows
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 1.0
+
+
+def truth(parent: Path, wanted: Iterable[Cell]) -> Truth:
+    """What the runs in a folder say, of those cells that are there."""
+    total = Truth()
+    for cell in wanted:
+        folder = parent / cell.name
+        if (folder / "summary.json").exists():
+            summary = judged(folder)
+            total.add(cell, raised(summary), {one["code"]: one["severity"] for one in summary["findings"]})
+    return total
