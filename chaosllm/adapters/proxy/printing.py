@@ -24,7 +24,8 @@ def put_prints(event: Event, notes: Notes, reply: Reply | None, *, call: Call, p
     elif reply is not None and 200 <= reply.status < 300:
         event.head, event.tail = print_ends(_said(call, provider, reply.body[:_READ_AT_MOST]), key)
     elif any(map(_breaks, notes.played)):
-        event.head, event.tail = print_ends("".join(notes.delivered), key)
+        # Who calls a tool mostly says nothing beside it: then what can reach a user is what the tool was asked for.
+        event.head, event.tail = print_ends("".join(notes.delivered or notes.arguments), key)
 
 
 def _breaks(step: Step) -> bool:

@@ -59,6 +59,7 @@ class Notes:
     tokens: int = 0  # received from the upstream, estimated
     complete: bool = False  # the upstream said all it had to say
     delivered: list[str] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list)  # of tools, delivered
     withheld: list[str] = field(default_factory=list)
     asked: dict[str, float] = field(default_factory=dict)
     done: dict[str, float] = field(default_factory=dict)

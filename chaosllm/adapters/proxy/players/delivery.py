@@ -56,6 +56,8 @@ class Delivery:
             if self.keeps:
                 notes.delivered.append(part.text)
             self.last_text = part.raw
+        if part.tool and self.keeps and self.passed.tool <= _KEPT_AT_MOST:
+            notes.arguments.append(part.tool)
         self._last = part.raw or self._last
         if notes.t_first is None and (part.text or part.tool):
             notes.t_first = now

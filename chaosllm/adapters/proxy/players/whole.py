@@ -110,6 +110,8 @@ class WholePlayer:
         self.notes.finish = answer.finish
         if answer.text:
             self.notes.delivered.append(answer.text)
+        if answer.tool:
+            self.notes.arguments.append(answer.tool)
         self._shape(edited, answer, self._begin_at)
         if self._unread:
             self._unsay()
