@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from chaosllm.errors import Exit
-from chaosllm.renderers._words import clean, holds
+from chaosllm.renderers._words import clean, holds, score
+from chaosllm.score import together
 
 if TYPE_CHECKING:
     from chaosllm.adapters.supervisor.order import Order, Result
@@ -49,6 +50,20 @@ def unseen(results: Sequence[Result]) -> str:
     seen = {row["finding"] for row in rows if row["seen"]}
     left = sorted({f"{row['finding']} ({row['owner']})" for row in rows if row["finding"] not in seen})
     return clean(f"Accepted, and seen in none of these runs: {', '.join(left)}.") if left else ""
+
+
+def scored(results: Sequence[Result]) -> str:
+    """The score of several runs together, each class of faults by its worst run, and the classes that none tested.
+
+    "" of a single run, which has said its own. A run without a result leaves the whole without a grade.
+    """
+    if len(results) < 2:
+        return ""
+    parts = [dict(one.material.summary.get("score") or {}) if one.material else {"why": "not run"} for one in results]
+    found = together(parts).to_json()
+    said = score(found)
+    missing = ", ".join(found["not_tested"])
+    return f"{said}. Not tested: {missing}." if said and missing else said
 
 
 def _why(result: Result) -> str:

@@ -68,9 +68,14 @@ def command(
         if annotated:
             _annotate(order, result, passes=passes)
         results.append(result)
-    _write(junit, results, passes=passes)
+    from chaosllm.commands._roundup import scored  # noqa: PLC0415  # late, as all that --help does not need
+
+    score = scored(results)
+    _write(junit, results, score, passes=passes)
     codes = [Exit.PASS if passes and result.code is Exit.INCONCLUSIVE else result.code for result in results]
     code = worst(codes)
+    if score:
+        click.echo(score)
     click.echo(_conclusion(results, code))
     return code
 
@@ -113,7 +118,7 @@ def _annotate(order: Order, result: Result, *, passes: bool) -> None:
         click.echo(annotation("error", None, f"{order.scenario.name} could not be run", result.error.what))
 
 
-def _write(junit: Path | None, results: Sequence[Result], *, passes: bool) -> None:
+def _write(junit: Path | None, results: Sequence[Result], score: str, *, passes: bool) -> None:
     """The JUnit file that was asked for, and the job's page on GitHub."""
     from chaosllm.adapters import run_folder  # noqa: PLC0415  # late, as above
     from chaosllm.renderers import junit as form  # noqa: PLC0415  # as above
@@ -126,6 +131,7 @@ def _write(junit: Path | None, results: Sequence[Result], *, passes: bool) -> No
     if page := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(page).open("a", encoding="utf-8") as file:
             file.writelines(f"{markdown.MEMBER.render(material)}\n" for material in shown)
+            file.write(f"{score}\n" if score else "")
 
 
 def _conclusion(results: Sequence[Result], code: Exit) -> str:

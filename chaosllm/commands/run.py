@@ -69,11 +69,11 @@ def _show(order: Order, result: Result, *, as_json: bool) -> None:
 def _conclude(orders: Sequence[Order], results: Sequence[Result], *, on_stderr: bool) -> None:
     from rich.console import Console  # noqa: PLC0415  # late, as above
 
-    from chaosllm.commands._roundup import roundup, unseen  # noqa: PLC0415  # as above
+    from chaosllm.commands._roundup import roundup, scored, unseen  # noqa: PLC0415  # as above
 
     console = Console(stderr=on_stderr, highlight=False)
     console.print("", roundup(orders, results))
-    if note := unseen(results):
+    for note in filter(None, (scored(results), unseen(results))):
         console.print(note, markup=False)
 
 

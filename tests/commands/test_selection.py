@@ -13,7 +13,7 @@ from rich.console import Console
 from scenario_text import SMALL
 
 from chaosllm.adapters.supervisor.order import Result as OrderResult
-from chaosllm.commands._roundup import roundup, unseen
+from chaosllm.commands._roundup import roundup, scored, unseen
 from chaosllm.commands._selection import Selection
 from chaosllm.commands.run import command
 from chaosllm.errors import ChaosError, Exit
@@ -109,6 +109,27 @@ def test_roundup() -> None:
         ["NOT", "RUN", "c", "[b]the", "app", "died"],
         ["NOT", "BEGUN", "d"],
     ]
+
+
+def test_score_of_several_runs() -> None:
+    """Several runs have one score, the worst of each class; one that was not run costs the grade; one run has none."""
+
+    def row(value: float) -> dict[str, float]:
+        return {"value": value, "low": value - 2, "high": value + 1}
+
+    parts = [
+        {"classes": {"quota": row(99.0)}, "grade": "A", "why": "", "capped_by": ""},
+        {"classes": {"quota": row(80.0), "hangs": row(90.0)}, "grade": "C", "why": "", "capped_by": ""},
+    ]
+    results = [SimpleNamespace(material=SimpleNamespace(summary={"score": one})) for one in parts]
+    said = scored(results)  # type: ignore[arg-type]  # as above
+    assert said.startswith(
+        "Score 80 (mean 85), grade C; 2 of 11 classes of faults tested; the worst: quota. Not tested: "
+    )
+    assert "truncation" in said
+    assert "no grade: 1 of 3 runs have none" in scored([*results, SimpleNamespace(material=None)])  # type: ignore[list-item]
+    assert not scored(results[:1])  # type: ignore[arg-type]  # as above
+    assert not scored([SimpleNamespace(material=None)] * 2)  # type: ignore[list-item]  # as above
 
 
 def test_what_no_run_needed() -> None:

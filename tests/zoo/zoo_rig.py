@@ -19,8 +19,8 @@ import zoo_app
 
 HERE = Path(__file__).parent
 RATE = 12
-#: Calm runs are played with so many seeds: 40 are asked for, and there are as many animals with each.
-CALM_SEEDS = 2
+#: Calm runs are played with so many seeds: 40 are asked for, and there are as many animals.
+CALM_SEEDS = 1
 #: Scenario -> phase -> (seconds, rule or none); what the phases are called is what animals speak of.
 PLAYS: dict[str, dict[str, tuple[float, dict[str, Any] | None]]] = {
     "medley": {
@@ -113,12 +113,21 @@ class Cell:
     def name(self) -> str:
         return f"{self.animal}.{self.play}.{self.seed}"
 
+    @property
+    def telling(self) -> bool:
+        """Whether something is to be found."""
+        must = zoo_app.every()[self.animal].must
+        return any(must.get(place_of(self.play, phase)) for phase in PLAYS[self.play])
+
 
 def cells(seeds: Iterable[int]) -> list[Cell]:
-    """All runs of these seeds, seed by seed."""
-    return [
-        Cell(name, play, seed) for seed in seeds for name in sorted(zoo_app.every()) for play in plays_of(name, seed)
-    ]
+    """All runs of these seeds: seed by seed those in which something is to be found, and then the others.
+
+    In this order, because a zoo that is stopped early has then played with each seed what decides recall.
+    """
+    animals = sorted(zoo_app.every())
+    every = [Cell(name, play, seed) for seed in seeds for name in animals for play in plays_of(name, seed)]
+    return sorted(every, key=lambda cell: not cell.telling)
 
 
 #: Below the ports from which a kernel takes those of outgoing connections (32768 on Linux), so that none is lost
@@ -146,7 +155,7 @@ def play(cell: Cell, parent: Path) -> Path:
     text.write_text(yaml.safe_dump(scenario(cell.play, cell.animal, port), sort_keys=False))
     done = subprocess.run(
         [
-            sys.executable, "-m", "chaosllm", "run", str(text), "--out", str(folder), "--seed", str(cell.seed),
+            sys.executable, str(HERE / "zoo_run.py"), "run", str(text), "--out", str(folder), "--seed", str(cell.seed),
             "--", sys.executable, str(HERE / "zoo_app.py"), cell.animal, str(port),
         ],
         capture_output=True,
