@@ -36,7 +36,7 @@ bench: $(INSTALLED) ## side by side with stock mitmproxy and nginx, into docs/pe
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 zoo: $(INSTALLED) ## apps of known conduct under every fault: how often findings are right; runs are kept in reports/zoo
-	@$(BIN)/python tests/zoo reports/zoo
+	@$(BIN)/python tests/zoo reports/zoo --page docs/truth.md
 
 atlas: $(INSTALLED) ## every SDK against every fault, into docs/sdk-atlas.md; needs node and npm
 	@npm install --prefix tests/conformance/node --no-audit --no-fund --no-package-lock --silent

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from zoo_rig import cells, play_all, truth
+import recordings  # noqa: E402  # because the folders of tests are no packages
+from zoo_rig import cells, play_all  # noqa: E402  # as above
+from zoo_truth import page, truth  # noqa: E402  # as above
 
 
 def main() -> int:
@@ -19,8 +22,10 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=3)
-    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--only", nargs="*", default=[], help="animals")
     parser.add_argument("--judge", action="store_true", help="play nothing, judge what is there")
+    parser.add_argument("--page", type=Path, help="write docs/truth.md")
+    parser.add_argument("--record", action="store_true", help="keep a run of each animal for make test")
     asked = parser.parse_args()
     wanted = [cell for cell in cells(range(1, asked.seeds + 1)) if not asked.only or cell.animal in asked.only]
     if not asked.judge:
@@ -31,6 +36,11 @@ def main() -> int:
     for code, found, missed, false, precision, recall in total.table():
         print(f"{code:24} {found:4} found {missed:4} missed {false:4} false   {precision:.3f} {recall:.3f}")
     print(f"{total.runs} runs of {len(wanted)}; calm: {total.alarms} of {total.calm} with a finding")
+    if asked.page:
+        asked.page.write_text(page(total, f"{datetime.now(UTC):%Y-%m-%d}"))
+    if asked.record:
+        chosen = {cell.animal: asked.folder / cell.name for cell in reversed(wanted) if cell.most_telling}
+        recordings.pack(chosen.values(), recordings.HERE / "zoo.tar.xz")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Plays animals under faults on real processes, and judges what they left against what is true of them."""
+"""Plays animals under faults on real processes: which runs there are, and how each is made."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import itertools
 import socket
 import subprocess
 import sys
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +115,26 @@ class Cell:
     @property
     def telling(self) -> bool:
         """Whether something is to be found."""
+        return bool(self.codes(self.play))
+
+    @property
+    def most_telling(self) -> bool:
+        """Whether no other play of this animal shows as many kinds of findings."""
+        plays = plays_of(self.animal, self.seed)
+        return self.play == max(plays, key=lambda play: len(self.codes(play)))
+
+    def codes(self, play: str) -> set[str]:
+        """What is to be found in a play of this animal."""
         must = zoo_app.every()[self.animal].must
-        return any(must.get(place_of(self.play, phase)) for phase in PLAYS[self.play])
+        return set().union(*(must.get(place_of(play, phase), set()) for phase in PLAYS[play]))
+
+
+def place_of(play: str, phase: str) -> str:
+    """What animals call a phase: its name while it has a fault, `down:after` for the recovery, "" where nothing is."""
+    broken = [name for name, (_, rule) in PLAYS[play].items() if rule is not None]
+    if phase in broken:
+        return phase
+    return f"{broken[0] if len(broken) == 1 else play}:after" if phase == "recovery" else ""
 
 
 def cells(seeds: Iterable[int]) -> list[Cell]:
@@ -144,8 +161,11 @@ def free_port() -> int:
     raise AssertionError("no port left")
 
 
-def play(cell: Cell, parent: Path) -> Path:
-    """The run folder of a cell, made when it is not there yet; raises AssertionError when the run had no end."""
+def play(cell: Cell, parent: Path, scale: float = 1.0) -> Path:
+    """The run folder of a cell, made when it is not there yet; raises AssertionError when the run had no end.
+
+    `scale` multiplies the phases' durations.
+    """
     folder = parent / cell.name
     if (folder / "summary.json").exists():
         return folder
@@ -156,7 +176,7 @@ def play(cell: Cell, parent: Path) -> Path:
     done = subprocess.run(
         [
             sys.executable, str(HERE / "zoo_run.py"), "run", str(text), "--out", str(folder), "--seed", str(cell.seed),
-            "--", sys.executable, str(HERE / "zoo_app.py"), cell.animal, str(port),
+            "--duration-scale", str(scale), "--", sys.executable, str(HERE / "zoo_app.py"), cell.animal, str(port),
         ],
         capture_output=True,
         text=True,
@@ -180,82 +200,3 @@ def play_all(wanted: Iterable[Cell], parent: Path, jobs: int) -> Iterator[Cell]:
 
     with ThreadPoolExecutor(jobs) as pool:
         yield from filter(None, pool.map(one, wanted))
-
-
-def judged(folder: Path) -> dict[str, Any]:
-    """The summary of a run folder by today's code."""
-    from chaosllm import verdict
-    from chaosllm.adapters import run_folder
-
-    return verdict.judge(run_folder.load(folder))
-
-
-def place_of(play: str, phase: str) -> str:
-    """What animals call a phase: its name while it has a fault, `down:after` for the recovery, "" where nothing is."""
-    broken = [name for name, (_, rule) in PLAYS[play].items() if rule is not None]
-    if phase in broken:
-        return phase
-    return f"{broken[0] if len(broken) == 1 else play}:after" if phase == "recovery" else ""
-
-
-def raised(summary: dict[str, Any]) -> set[tuple[str, str]]:
-    """(phase, code) of each finding."""
-    return {(one["phase"], one["code"]) for one in summary["findings"]}
-
-
-@dataclass
-class Truth:
-    """How often a finding was right, for each code."""
-
-    found: Counter[str] = field(default_factory=Counter)
-    missed: Counter[str] = field(default_factory=Counter)
-    false: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-    runs: int = 0
-    calm: int = 0
-    alarms: int = 0
-
-    def add(self, cell: Cell, findings: set[tuple[str, str]], severities: dict[str, str]) -> None:
-        """Count one run."""
-        animal = zoo_app.every()[cell.animal]
-        self.runs += 1
-        told: dict[str, set[str]] = defaultdict(set)
-        for phase, code in findings:
-            told[phase].add(code)
-        if cell.play == "calm":
-            self.calm += 1
-            self.alarms += bool(findings)
-        for phase in {*PLAYS[cell.play], *told}:
-            place = place_of(cell.play, phase)
-            must = animal.must.get(place, set())
-            may = animal.may.get(place, set()) | must
-            self.found.update(must & told[phase])
-            for code in sorted(must - told[phase]):
-                self.missed[code] += 1
-                self.wrong.append(f"{cell.name} {phase}: {code} was missed")
-            for code in sorted(told[phase] - may):
-                self.false[code] += 1
-                self.wrong.append(f"{cell.name} {phase}: {code} ({severities[code]}) is a false alarm")
-
-    def table(self) -> list[tuple[str, int, int, int, float, float]]:
-        """(code, found, missed, false alarms, precision, recall), by code."""
-        rows = []
-        for code in sorted({*self.found, *self.missed, *self.false}):
-            found, missed, false = self.found[code], self.missed[code], self.false[code]
-            rows.append((code, found, missed, false, _share(found, found + false), _share(found, found + missed)))
-        return rows
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 1.0
-
-
-def truth(parent: Path, wanted: Iterable[Cell]) -> Truth:
-    """What the runs in a folder say, of those cells that are there."""
-    total = Truth()
-    for cell in wanted:
-        folder = parent / cell.name
-        if (folder / "summary.json").exists():
-            summary = judged(folder)
-            total.add(cell, raised(summary), {one["code"]: one["severity"] for one in summary["findings"]})
-    return total
