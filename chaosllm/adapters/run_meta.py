@@ -34,7 +34,8 @@ _TEXTS = {
     "hint",
     "newest",
 }
-_PARTS = {"outcomes", "by_rule", "paths", "delay", "share", "tasks"}
+#: Parts of parts in which every value is a number, whatever it is called: an outcome is called `error`.
+_COUNTS = {"outcomes", "by_rule", "paths", "delay", "share"}
 _FREE = {"versions", "ports", "preflight"}  # shown only, and by code that takes whatever it finds
 #: Above every count and time that a run can have: Python's integers know no end, floats and NumPy's do.
 _MOST = 1 << 53
@@ -76,12 +77,16 @@ def _fits(key: str, value: Any) -> bool:
         return True
     if key in _TEXTS:
         return isinstance(value, str)
-    if key in _PARTS:
-        return isinstance(value, dict) and all(
-            all(number(count) for count in inner.values()) if isinstance(inner, dict) else _fits(str(name), inner)
-            for name, inner in value.items()
-        )
+    if key in _COUNTS:
+        return isinstance(value, dict) and all(map(_counts, value.values()))
+    if key == "tasks":
+        return isinstance(value, dict) and all(_fits(str(name), inner) for name, inner in value.items())
     return number(value)
+
+
+def _counts(value: Any) -> bool:
+    """A number, or a part of numbers."""
+    return all(map(number, value.values())) if isinstance(value, dict) else value is None or number(value)
 
 
 def number(value: Any) -> bool:
