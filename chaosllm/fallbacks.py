@@ -115,12 +115,15 @@ def _service(run: Run, row: int, usual: frozenset[Place]) -> Service:
     elsewhere = any(_answered(event) for event in calls if place_of(event) not in usual)
     marked = int(run.samples.outcome[row]) == _DEGRADED
     served = max((over(event) for event in here if _answered(event)), default=-math.inf)
-    # What the app left when its user was served was a hedge too many, and nothing that failed it.
+    # What the app left when its user was served, or asked again though an answer had come, was a hedge too many.
     content = served > -math.inf and not elsewhere and int(run.samples.outcome[row]) == _GOOD
+    known = {event.index for event in here if _answered(event)} if content else set()
     broken = [
         over(event)
         for event in here
-        if _broken(event) and event.t >= served - _SAME_TIME and not (content and event.ended is Ended.CLIENT_LEFT)
+        if _broken(event)
+        and event.t >= served - _SAME_TIME
+        and not (content and (event.ended is Ended.CLIENT_LEFT or event.index in known))
     ]
     return Service(min(broken, default=None), not here and (bool(calls) or marked), elsewhere, marked)
 

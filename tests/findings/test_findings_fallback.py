@@ -35,3 +35,15 @@ def test_a_calm_run_has_none_of_them():
     run = made.run(made.calm, made.scenario(rules=()))
     for code, kind in registry.members("findings").items():
         assert kind.find(run) == [], code
+
+
+def test_a_needless_hedge_that_fails_is_no_failure_of_the_primary():
+    """A hedge sent as its call is answered is refused, and the user has the answer; a later question is one."""
+
+    def hedged(index):
+        tries = [made.Try(took=0.35), made.Try(at=0.36, took=0.01, status=503, rule=made.RULE, index=index)]
+        return made.run(made.only_in_storm(lambda _: made.Operation(seconds=0.4, tries=tries)))
+
+    kind = registry.member("findings", "no_fallback")
+    assert kind.find(hedged(0)) == []
+    assert [one.phase for one in kind.find(hedged(1))] == ["storm"]
