@@ -96,15 +96,15 @@ def _steadier(run: Run, phase: Phase, rows: Ints) -> str:
 
 
 def _warmer(run: Run, phase: Phase, rows: Ints) -> str:
-    """The warm-up after which this baseline was steady; "" where what failed lies in its second half too."""
+    """The warm-up after which nothing of this baseline failed; "" where its second half failed too."""
     before = [one for one in run.scenario.phases if one.start < phase.start]
     if any(one.role is not Role.WARMUP for one in before):
         return ""
-    since = run.samples.t_due[rows] - phase.start
-    for seconds in range(1, int(phase.duration / 2) + 1):
-        if (later := run.good[rows][since >= seconds]).size and later.mean() >= LEAST_BASELINE:
-            was = f"from {format_duration(phase.start)} " if before else ""
-            return f"lengthen the warm-up {was}to {format_duration(math.ceil(phase.start + seconds))}, "
+    failed = run.samples.t_due[rows][~run.good[rows]] - phase.start
+    seconds = math.floor(float(failed.max(initial=0.0))) + 1
+    if len(failed) and seconds <= phase.duration / 2:
+        was = f"from {format_duration(phase.start)} " if before else ""
+        return f"lengthen the warm-up {was}to {format_duration(math.ceil(phase.start + seconds))}, "
     return ""
 
 
