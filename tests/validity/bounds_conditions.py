@@ -41,7 +41,9 @@ def _cold(seconds: float, *, every: float = 1.0, warmup: float = 1.0) -> Run:
     """An app that fails before a second of the run, once in so many seconds of its baseline."""
 
     def conduct(number: int, due: float, phase: Phase) -> Operation:
-        failing = phase.role is Role.BASELINE and 1.0 <= due < seconds and round((due - 1.0) * RATE) % (RATE * every) == 0
+        failing = (
+            phase.role is Role.BASELINE and 1.0 <= due < seconds and round((due - 1.0) * RATE) % (RATE * every) == 0
+        )
         return Operation(Outcome.ERROR) if failing else made.hit(number, due, phase)
 
     return quick(conduct, of(warmup=warmup))
@@ -134,7 +136,7 @@ def _generator(p99: float, rate: float = RATE, **more: Any) -> Run:
 
 def _froze(seconds: int, by: float = 0.06, rate: float = 4.0) -> Run:
     """A generator that is late for some seconds of ten minutes, too few for a p99 to show."""
-    scenario = of(rate=rate, warmup=0, baseline=0, fault=400, recovery=0)
+    scenario = of(rate=rate, warmup=0, baseline=0, fault=310, recovery=0)
     at_rate = queueing(by, rate * RATE / 4.0)  # as loaded at 4/s as others at RATE
     return quick(scenario=scenario, change=late(lambda due: at_rate if 100 <= due < 100 + seconds else 0.0))
 

@@ -46,9 +46,7 @@ def _nobodys(event: Event) -> None:
 
 def _calm(rate: float, *, warmup: float = 5, recovery: float = 5, baseline: float = 0) -> Run:
     """No fault and, unless asked for, no baseline, so that few operations are nothing else's business."""
-    return quick(
-        made.calm, of(rate=rate, warmup=warmup, baseline=baseline, fault=0, recovery=recovery, rules=())
-    )
+    return quick(made.calm, of(rate=rate, warmup=warmup, baseline=baseline, fault=0, recovery=recovery, rules=()))
 
 
 def _more_operations(found: re.Match[str]) -> Iterable[Run]:
@@ -144,4 +142,3 @@ BOUNDS = (
         lambda found: [some(lambda n: n - -(-n * int(found["share"]) // 100), _nobodys)()],
     ),
 )  # fmt: skip
-

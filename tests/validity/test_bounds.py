@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from chaosllm.validity import check
 from chaosllm.verdict import judge
 
 ROWS = [
-    row for file in sorted(Path(__file__).parent.glob("bounds_*.py")) for row in importlib.import_module(file.stem).BOUNDS
+    row
+    for file in sorted(Path(__file__).parent.glob("bounds_*.py"))
+    for row in importlib.import_module(file.stem).BOUNDS
 ]
 
 
@@ -24,6 +27,12 @@ def only_what_is_judged(monkeypatch):
     """Metrics that nothing judges are left out, because they take nearly all of a judge's time."""
     nothing = Estimate.none("not asked for")
     monkeypatch.setattr(verdict, "analyse", lambda run: Analysis({}, [], nothing, run.match_rate))
+
+
+@cache
+def built(make):
+    """The run of a row's side, which both tests look at."""
+    return make()
 
 
 def speaking(run):
@@ -42,7 +51,7 @@ def written(tree):
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.check}: {row.condition}")
 def test_both_sides(row):
     """Just inside of its bound a check is silent and the run can pass; just outside it speaks, and nothing passes."""
-    inside, outside = row.silent(), row.speaks()
+    inside, outside = built(row.silent), built(row.speaks)
     assert row.check not in speaking(inside)
     assert set(speaking(inside)) <= row.beside
     assert judge(inside)["verdict"] == ("inconclusive" if speaking(inside) else "pass")
@@ -56,11 +65,11 @@ def test_both_sides(row):
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.check}: {row.condition}")
 def test_its_hint_silences_it(row):
     """A hint names an amount, or there is a reason that it cannot, and who follows it literally is not told again."""
-    hint = speaking(row.speaks())[row.check].hint
+    hint = speaking(built(row.speaks))[row.check].hint
     found = re.search(row.hint, hint)
     assert found, hint
     assert bool(re.search(r"\d", hint)) != bool(row.numberless), hint
-    runs = list(row.followed(found)) if row.followed else [row.silent()]
+    runs = list(row.followed(found)) if row.followed else [built(row.silent)]
     assert runs
     for run in runs:
         assert row.check not in speaking(run), hint
