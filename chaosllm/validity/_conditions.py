@@ -117,7 +117,7 @@ def _long_enough(run: Run, phase: Phase) -> str:
         known = not run.scenario.load.closed and expected > 0
         return more(run, max(2.0, surely(1) / expected if known else 0.0), phase.name)
     if not len(took):
-        return f"none of its {len(due):,} operations was sent and answered: see app.log and driver.log"
+        return f"needs 1 operation that ends, had 0 of {len(due):,}: see app.log and driver.log"
     least = math.ceil(2 * float(np.median(took)))
     return (
         f"an operation takes {format_duration(float(np.median(took)))} (median): make the app answer sooner, or "

@@ -22,7 +22,7 @@ SHARE_CONFIDENCE = 0.999
 LEAST_HITS = 5
 #: The share of operations that must call a provider when all is well, before not calling it means keeping away.
 MOSTLY = 0.9
-_SEE_WHY = "see `why` of {} calls in events.jsonl; what cannot be played on them needs another `match` or shape"
+_SEE_WHY = "see `why` in events.jsonl (calls: {}); what cannot be played on them needs another `match` or shape"
 
 
 def injected(run: Run, rows: list[Injection]) -> Iterable[Check]:

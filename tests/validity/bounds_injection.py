@@ -176,12 +176,12 @@ BOUNDS = (
     ),
     Bound(
         "injection of storm.0", "one is delivered", lambda: _lost(99), lambda: _lost(100),
-        r"see `why` of (?P<count>\d+) calls", lambda found: [_lost(100 - int(found["count"]))],
+        r"see `why` in events\.jsonl \(calls: (?P<count>\d+)\)", lambda found: [_lost(100 - int(found["count"]))],
         frozenset({"delivery of storm.0"}),
     ),
     Bound(
         "delivery of storm.0", "what is fired is played", lambda: _lost(0), lambda: _lost(1),
-        r"see `why` of (?P<count>\d+) calls", lambda found: [_lost(1 - int(found["count"]))],
+        r"see `why` in events\.jsonl \(calls: (?P<count>\d+)\)", lambda found: [_lost(1 - int(found["count"]))],
     ),
     Bound(
         "share of storm.0", "at most what chance chooses", lambda: _shared(56), lambda: _shared(57),
