@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import run_factory as made
-from bounds import RATE, TO_RATE, Bound, of, queueing, quick, rate_of, seconds_of
+from bounds import RATE, TO_RATE, Bound, of, queueing, quick, rate_of, seconds_of, sound
 from run_factory import Operation, Try
 
 from chaosllm.join import Run
@@ -26,7 +26,7 @@ def _calibrated(error: float = 0.0, share: float = 0.3) -> Run:
         "delay": MEASURED["delay"] | {"error_p95": error},
         "share": MEASURED["share"] | {"seen": share},
     }
-    return quick(meta={"calibration": found})
+    return sound(calibration=found)
 
 
 def _follow_calibration(found: re.Match[str]) -> Iterable[Run]:
@@ -142,11 +142,12 @@ def _froze(seconds: int, by: float = 0.06, rate: float = 4.0) -> Run:
 
 
 def _told(**meta: Any) -> Callable[[], Run]:
-    return lambda: quick(meta=meta)
+    return lambda: sound(**meta)
 
 
 def _proxy(p99: float, rate: float = RATE) -> Run:
-    return quick(scenario=of(rate=rate), meta={"proxy": {"lag_p99": queueing(p99, rate)}})
+    meta = {"proxy": {"lag_p99": queueing(p99, rate)}}
+    return sound(**meta) if rate == RATE else quick(scenario=of(rate=rate), meta=meta)
 
 
 STRICT = (made.objective("latency_p50(baseline) <= 600ms"),)

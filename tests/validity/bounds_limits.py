@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bounds import RATE, TO_RATE, Bound, of, queueing, quick, rate_of
+from bounds import RATE, TO_RATE, Bound, of, queueing, quick, rate_of, sound
 
 from chaosllm.join import Run
 from chaosllm.record import LATE, Ended, Event, Sample
@@ -29,7 +29,7 @@ def _watched(process: str, seconds: int = 3, rate: float = RATE, **at: float) ->
     """A run at a rate, where a process comes to these numbers at RATE: CPU in proportion, lag by queueing."""
     scaled = {name: queueing(value, rate) if name == "lag" else value * rate / RATE for name, value in at.items()}
     meta = {"vitals": [_vitals(process, seconds, **scaled)], "clock": {"t0": T0}, "machine": {"cpus": 2}}
-    return lambda: quick(scenario=of(rate=rate), meta=meta)
+    return lambda: sound(**meta) if rate == RATE else quick(scenario=of(rate=rate), meta=meta)
 
 
 def _lowered(process: str, **at: float) -> Callable[[re.Match[str]], Iterable[Run]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import run_factory as made
-from bounds import TO_RATE, Bound, of, quick, rate_of, seconds_of
+from bounds import TO_RATE, Bound, of, quick, rate_of, seconds_of, sound
 
 from chaosllm.join import Run
 from chaosllm.record import Did, Event, Sample
@@ -19,7 +19,7 @@ QUIET = {"lag_p99": 0.001}
 
 def told(**meta: Any) -> Callable[[], Run]:
     """A sound run whose meta.json says this as well."""
-    return lambda: quick(meta=meta)
+    return lambda: sound(**meta)
 
 
 def some(count: Callable[[int], int], change: Callable[[Event], None], **more: Any) -> Callable[[], Run]:
