@@ -14,6 +14,8 @@ from chaosllm.units import format_duration, format_share
 
 #: Chance leaves more than the mean less so many standard deviations in 999 of 1000 runs (the normal quantile).
 _SLACK = 3.1
+#: What is further over its limit than a thousand times is so by no load, and no number would help.
+_LEAST = 1e-3
 #: Significant digits of a number that is told.
 _DIGITS = 3
 
@@ -35,6 +37,11 @@ def rounded(value: float, *, up: bool) -> str:
     return spelt.rstrip("0").rstrip(".") if "." in spelt else spelt
 
 
+def within(limit: float, found: float) -> float:
+    """The factor that brings what was found to its limit; 1 where it is within, or no number."""
+    return limit / found if found > limit else 1.0
+
+
 def more(run: Run, factor: float, phase: str = "", share: float | None = None, *, longer: bool = True) -> str:
     """Such as "raise load.rate from 20/s to 60/s, or the duration of storm from 20s to 1m"; `factor` is above 1.
 
@@ -52,12 +59,12 @@ def more(run: Run, factor: float, phase: str = "", share: float | None = None, *
 
 
 def less(run: Run, factor: float) -> str:
-    """Such as "lower load.rate from 20/s to 18.5/s"; `factor` is below 1.
+    """Such as "lower load.rate from 20/s to 18.5/s"; `factor` is below 1, and no number is named where it is not.
 
     In proportion, which is sure for what a process uses, and more than sure for how late it is: queues are convex
     in their load (M/M/1: share / (1 - share)), so half of the load waits for half as long or less.
     """
-    if not 0 < factor < 1:  # of what no number tells: what is late by infinity, or was only counted
+    if not _LEAST < factor < 1:
         return f"lower {run.scenario.load.lever}"
     return f"lower {_load(run, factor)}"
 

@@ -13,7 +13,7 @@ from chaosllm.record import Did, Ended, Event, Origin, Outcome
 from chaosllm.scenario import Comparator, Phase, Role
 from chaosllm.stats import quantile
 from chaosllm.units import format_duration, format_share
-from chaosllm.validity._amounts import less, more, surely
+from chaosllm.validity._amounts import less, more, surely, within
 from chaosllm.validity._check import ALL, TIMING, Check
 from chaosllm.validity._limits import MOST_SECONDS, late_seconds, proxy_hint
 from chaosllm.vitals import MOST_LAG
@@ -226,10 +226,10 @@ def generator_lag(run: Run) -> Iterable[Check]:
             f"operations started over {format_duration(most)} late in {seconds:,} seconds of {phase} "
             f"(at most {MOST_SECONDS})"
         )
-        hint = hint.format(less(run, most / worst))
+        hint = hint.format(less(run, within(most, worst)))
     else:
         what = f"operations started {format_duration(lag)} late (p99, at most {format_duration(most)})"
-        hint = hint.format(less(run, most / max(lag, worst) if lag > 0 else 1.0))
+        hint = hint.format(less(run, within(most, max(lag, worst))))
     yield Check("generator lag", lag <= most and seconds <= MOST_SECONDS, what, hint, TIMING)
 
 
@@ -241,7 +241,7 @@ def proxy_lag(run: Run) -> Iterable[Check]:
             "proxy lag",
             lag <= MOST_LAG,
             f"the proxy was {format_duration(lag)} late (p99, at most {format_duration(MOST_LAG)})",
-            f"the proxy is saturated: {proxy_hint(run, MOST_LAG / lag if lag > 0 else 1.0)}",
+            f"the proxy is saturated: {proxy_hint(run, within(MOST_LAG, lag))}",
             TIMING,
         )
 

@@ -15,7 +15,7 @@ from chaosllm.instrument import EARLY, Seconds, delay_errors, late_at, pace_late
 from chaosllm.join import Run
 from chaosllm.stats import Floats, quantile
 from chaosllm.units import format_duration, format_share
-from chaosllm.validity._amounts import less
+from chaosllm.validity._amounts import less, within
 from chaosllm.validity._check import ALL, TIMING, Check
 from chaosllm.vitals import MOST_BUSY, MOST_LAG
 
@@ -72,9 +72,9 @@ def cores(run: Run) -> Iterable[Check]:
             f"in the busiest it used {busiest}"
             if worst.grave
             else f"{_NAMES[name]} used {busiest} in its busiest second (at most {format_share(MOST_BUSY)})",
-            f"other work has the cores: end it, {less(run, MOST_BUSY / worst.highest)}, or use {_machine(run)}"
+            f"other work has the cores: end it, {less(run, within(MOST_BUSY, worst.highest))}, or use {_machine(run)}"
             if waited > used
-            else _hint(run, name, MOST_BUSY / worst.highest),
+            else _hint(run, name, within(MOST_BUSY, worst.highest)),
             TIMING,
         )
 
@@ -94,7 +94,7 @@ def lag(run: Run) -> Iterable[Check]:
             if worst.grave
             else f"{_NAMES[name]} was {format_duration(max(one.highest for one in found))} late in its worst second "
             f"(median of the second, at most {format_duration(MOST_LAG)})",
-            _hint(run, name, MOST_LAG / worst.highest if worst.highest else 1.0),
+            _hint(run, name, within(MOST_LAG, worst.highest)),
             ALL if worst.highest > MOST_OF_DEADLINE * run.timeout else TIMING,
         )
 
@@ -114,7 +114,7 @@ def delays(run: Run) -> Iterable[Check]:
         else f"{told} (p95, at most {format_duration(MOST_DELAY)})",
         "this is our bug, not your app's: please report it with the run folder, and run again"
         if early < -EARLY
-        else _hint(run, "proxy", MOST_DELAY / late if late > 0 else 1.0),
+        else _hint(run, "proxy", within(MOST_DELAY, late)),
         TIMING,
     )
 
@@ -129,7 +129,7 @@ def pace(run: Run) -> Iterable[Check]:
             late <= MOST_DELAY,
             f"{total:,} paced events left {format_duration(late)} after their schedule (p95, "
             f"at most {format_duration(MOST_DELAY)})",
-            _hint(run, "proxy", MOST_DELAY / late if late > 0 else 1.0),
+            _hint(run, "proxy", within(MOST_DELAY, late)),
             TIMING,
         )
 

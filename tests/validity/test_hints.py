@@ -129,3 +129,16 @@ def test_records_that_name_a_rule_of_another_scenario():
                 event.rules.append(RulePart("storm.9", "hang", planned=False, fired=False, delivered=False))
 
     assert "run again" in hint(quick(change=strange), "injection of storm.9")
+
+
+@pytest.mark.parametrize("lag", [0.0, -1.0, 5e-324, 1e14])
+def test_numbers_that_no_process_tells(lag):
+    """Damaged records, as far as run_meta.py lets them in, and an idle process end in a check and no traceback."""
+    vitals = {"process": "proxy", "t": 0.0, "width": 1, "counts": {}, "worst": 0.0}
+    columns = dict.fromkeys(("cpu", "wait", "lag"), [lag] * 21)
+    meta = {"proxy": {"lag_p99": lag}, "driver": {"lag_p99": lag}, "vitals": [vitals | columns], "clock": {"t0": 0.0}}
+    found = {one.name: one for one in check(quick(meta=meta))}
+    assert found["proxy lag"].ok is found["generator lag"].ok is (lag < 1)
+    assert all(one.hint for one in found.values() if not one.ok)
+    if lag >= 1:
+        assert "lower load.rate, so that" in found["proxy lag"].hint
