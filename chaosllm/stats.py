@@ -199,6 +199,22 @@ def bootstrap_quantile(values: Floats, at: NDArray[np.int64], q: float, drawn: F
     return np.where(total[:, 0] > 0, tops[np.minimum(place, groups - 1)], np.nan)
 
 
+def bootstrap_order_statistic(values: Floats, q: float, seed: int | list[int], repeats: int = REPEATS) -> Floats:
+    """The percentile q of `values` in each repeat, when they are independent and drawn one by one; shape (repeats,).
+
+    No value is drawn: of n uniform numbers the k-th smallest is Beta(k, n + 1 - k) (David and Nagaraja, Order
+    Statistics, 2003, section 2.3), and where it falls is the rank that a drawn sample's percentile has. So this is
+    `bootstrap_quantile` of blocks of one value each, exactly, in 1/n of the time. In the values' unit; NaN for none.
+    """
+    n = len(values)
+    if not n:
+        return np.full(repeats, np.nan)
+    k = _rank(n, q) + 1
+    place = np.random.default_rng(seed).beta(k, n + 1 - k, size=repeats) * n
+    drawn: Floats = np.sort(values)[np.minimum(place.astype(np.int64), n - 1)]
+    return drawn
+
+
 def spread(repeats: Floats, confidence: float) -> tuple[float, float]:
     """The percentile interval of bootstrap repeats; infinite when fewer than 9 in 10 gave a number."""
     finite = repeats[np.isfinite(repeats)]

@@ -11,7 +11,7 @@ from chaosllm.join import Floats, Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import baseline_of
 from chaosllm.record import Control
-from chaosllm.stats import bootstrap_quantile, quantile, resample, spread
+from chaosllm.stats import bootstrap_order_statistic, quantile, spread
 from chaosllm.units import format_duration, format_share
 
 
@@ -61,9 +61,8 @@ def _ratio(run: Run, route: str, phase: str, baseline: str, confidence: float) -
         return Estimate.none(f"{route} was not asked in {phase if not here else baseline}")
     drawn = []
     for place, took in enumerate((seconds(here), seconds(before))):
-        each = np.arange(len(took), dtype=np.int64)
         seed = [run.scenario.seed % (1 << 32), run.place(phase), place]
-        drawn.append(bootstrap_quantile(took, each, 0.95, resample(len(took), 1, seed)))
+        drawn.append(bootstrap_order_statistic(took, 0.95, seed))
     p95 = quantile(seconds(here), 0.95)
     value = p95 / max(quantile(seconds(before), 0.95), 1e-9)
     low, high = spread(drawn[0] / np.maximum(drawn[1], 1e-9), confidence)

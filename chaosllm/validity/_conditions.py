@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from chaosllm.join import Run
+from chaosllm.join import Ints, Run
 from chaosllm.record import Did, Ended, Event, Origin, Outcome
-from chaosllm.scenario import Comparator, Role
+from chaosllm.scenario import Comparator, Phase, Role
 from chaosllm.stats import quantile
 from chaosllm.units import format_duration, format_share
+from chaosllm.validity._amounts import less, more, surely, within
 from chaosllm.validity._check import ALL, TIMING, Check
 from chaosllm.validity._limits import MOST_SECONDS, late_seconds, proxy_hint
 from chaosllm.vitals import MOST_LAG
@@ -36,10 +37,21 @@ def calibration(run: Run) -> Iterable[Check]:
         "calibration",
         found["ok"] is not False,
         "injected delay and share are what was asked for" if found["ok"] is not False else _miscalibrated(found),
-        "the machine is too busy to inject exactly: close other work, "
-        f"lower {run.scenario.load.lever}, or use more cores",
+        # The load is no lever: this is measured before any of it comes.
+        f"the machine is too busy to inject exactly: close other work or use more cores{_until(found)}",
         ALL,
     )
+
+
+def _until(found: dict[str, Any]) -> str:
+    """Which numbers would do."""
+    delay, share = found.get("delay") or {}, found.get("share") or {}
+    parts = []
+    if isinstance(bound := delay.get("bound"), int | float):
+        parts.append(f"a delay is at most {format_duration(bound)} off")
+    if isinstance(low := share.get("low"), int | float) and isinstance(high := share.get("high"), int | float):
+        parts.append(f"the share comes out as {format_share(low)} to {format_share(high)}")
+    return f", until {' and '.join(parts)}" if parts else ""
 
 
 def _miscalibrated(found: dict[str, Any]) -> str:
@@ -69,10 +81,48 @@ def steady_state(run: Run) -> Iterable[Check]:
             f"{format_share(share)} of {len(rows):,} operations were good in {phase.name}, before any fault"
             if len(rows)
             else f"no operation ended in {phase.name}",
-            f"the app must work before it is broken ({format_share(LEAST_BASELINE)} good): mend it, lower "
-            f"{run.scenario.load.lever}, check `good` and `answer` in target.operation, or lengthen the warm-up",
+            _steadier(run, phase, rows) if len(rows) else _long_enough(run, phase),
             ALL,
         )
+
+
+def _steadier(run: Run, phase: Phase, rows: Ints) -> str:
+    """How many must be good, and the warm-up that a cold start needs, where it was one."""
+    needs, had = math.ceil(LEAST_BASELINE * len(rows) - 1e-9), int(run.good[rows].sum())
+    return (
+        f"the app must work before it is broken (needs {needs:,} good of {len(rows):,}, had {had:,}): mend it, "
+        f"{_warmer(run, phase, rows)}lower {run.scenario.load.lever}, or check `good` and `answer` in target.operation"
+    )
+
+
+def _warmer(run: Run, phase: Phase, rows: Ints) -> str:
+    """The warm-up after which nothing of this baseline failed; "" where its second half failed too."""
+    before = [one for one in run.scenario.phases if one.start < phase.start]
+    if any(one.role is not Role.WARMUP for one in before):
+        return ""
+    failed = run.samples.t_due[rows][~run.good[rows]] - phase.start
+    seconds = math.floor(float(failed.max(initial=0.0))) + 1
+    if len(failed) and seconds <= phase.duration / 2:
+        was = f"from {format_duration(phase.start)} " if before else ""
+        return f"lengthen the warm-up {was}to {format_duration(math.ceil(phase.start + seconds))}, "
+    return ""
+
+
+def _long_enough(run: Run, phase: Phase) -> str:
+    """A baseline in which an operation can end."""
+    due = run.due(phase.name)
+    took = run.latency[due][np.isfinite(run.latency[due])]
+    if not len(due):
+        expected = run.scenario.load.expected(phase.start, phase.end)
+        known = not run.scenario.load.closed and expected > 0
+        return more(run, max(2.0, surely(1) / expected if known else 0.0), phase.name)
+    if not len(took):
+        return f"needs 1 operation that ends, had 0 of {len(due):,}: see app.log and driver.log"
+    least = math.ceil(2 * float(np.median(took)))
+    return (
+        f"an operation takes {format_duration(float(np.median(took)))} (median): make the app answer sooner, or "
+        f"lengthen {phase.name} from {format_duration(phase.duration)} to {format_duration(least)}"
+    )
 
 
 def upstream(run: Run) -> Iterable[Check]:
@@ -85,7 +135,8 @@ def upstream(run: Run) -> Iterable[Check]:
                 f"upstream in {phase.name}",
                 errors <= MOST_UPSTREAM_ERRORS * len(calls),
                 f"{errors:,} of {len(calls):,} calls failed at the real provider in {phase.name}",
-                "the provider itself failed: check its key, its quota and its status page, or use `url: simulator`",
+                f"the provider itself failed (at most {int(MOST_UPSTREAM_ERRORS * len(calls)):,} calls may): check its "
+                "key, its quota and its status page, or use `url: simulator`",
                 ALL,
             )
 
@@ -110,9 +161,23 @@ def load(run: Run) -> Iterable[Check]:
                 f"load in {phase.name}",
                 not dropped,
                 f"{dropped:,} of {len(due):,} operations could not be sent in {phase.name}",
-                "the app is overloaded before any fault: lower load.rate or raise load.max_in_flight",
+                f"the app is overloaded before any fault: {_room(run, phase)}",
                 ALL,
             )
+
+
+def _room(run: Run, phase: Phase) -> str:
+    """The load that the cap lets in, and the cap that lets all in, if operations go on taking what they take."""
+    most, t_due = run.scenario.load.max_in_flight, np.sort(run.samples.t_due)
+    took = run.latency[run.due(phase.name)]
+    if not np.isfinite(took).any():
+        return f"{less(run, 0.0)} or raise load.max_in_flight from {most:,}"
+    longest = float(np.nanmax(took))
+    # As many are in flight at most as are due while the slowest lasts.
+    t_due = t_due[(t_due >= phase.start - longest) & (t_due < phase.end)]
+    at_once = int((np.searchsorted(t_due, t_due + longest, side="right") - np.arange(len(t_due))).max())
+    needs = max(at_once, most + 1)
+    return f"{less(run, most / needs)}, or raise load.max_in_flight from {most:,} to {needs:,}"
 
 
 def calls(run: Run) -> Iterable[Check]:
@@ -128,8 +193,9 @@ def calls(run: Run) -> Iterable[Check]:
                 f"calls in {phase.name}",
                 asked >= LEAST_ASKED * len(rows),
                 f"{asked:,} of {len(rows):,} operations called the LLM through the proxy in {phase.name}",
-                "the others cannot meet a fault: let every instance of the app use the proxy's addresses, and give "
-                "load.prompts that the app does not answer from a cache",
+                f"the others cannot meet a fault (needs {math.ceil(LEAST_ASKED * len(rows)):,} that do): let every "
+                "instance of the app use the proxy's addresses, and give load.prompts that the app does not answer "
+                "from a cache",
                 ALL,
             )
 
@@ -151,23 +217,20 @@ def generator_lag(run: Run) -> Iterable[Check]:
         and objective.comparator in (Comparator.LT, Comparator.LE)
     ]
     most = min([MOST_LAG, *(MOST_LAG_SHARE * bound for bound in bounds)])
-    phase, seconds = late_seconds(run, late, due, most)
+    phase, seconds, worst = late_seconds(run, late, due, most)
+    hint = "the load generator could not keep up: {}, or use a machine with more cores"
     if not math.isfinite(lag):
-        what = "it is not on record when operations were sent"
+        what, hint = "it is not on record when operations were sent", "see driver.log in the run folder, and run again"
     elif lag <= most and seconds > MOST_SECONDS:
         what = (
             f"operations started over {format_duration(most)} late in {seconds:,} seconds of {phase} "
             f"(at most {MOST_SECONDS})"
         )
+        hint = hint.format(less(run, within(most, worst)))
     else:
         what = f"operations started {format_duration(lag)} late (p99, at most {format_duration(most)})"
-    yield Check(
-        "generator lag",
-        lag <= most and seconds <= MOST_SECONDS,
-        what,
-        "the load generator could not keep up: lower load.rate or use a machine with more cores",
-        TIMING,
-    )
+        hint = hint.format(less(run, within(most, max(lag, worst))))
+    yield Check("generator lag", lag <= most and seconds <= MOST_SECONDS, what, hint, TIMING)
 
 
 def proxy_lag(run: Run) -> Iterable[Check]:
@@ -178,7 +241,7 @@ def proxy_lag(run: Run) -> Iterable[Check]:
             "proxy lag",
             lag <= MOST_LAG,
             f"the proxy was {format_duration(lag)} late (p99, at most {format_duration(MOST_LAG)})",
-            f"the proxy is saturated: {proxy_hint(run)}",
+            f"the proxy is saturated: {proxy_hint(run, within(MOST_LAG, lag))}",
             TIMING,
         )
 
@@ -193,6 +256,6 @@ def clock(run: Run) -> Iterable[Check]:
             f"the clock was set by {format_duration(abs(drift))} during the run, or the machine slept"
             if abs(drift) > MOST_DRIFT
             else "the clock was not set during the run",
-            "run again while nobody sets the clock and the machine stays awake",
+            f"run again while nobody sets the clock by over {format_duration(MOST_DRIFT)} and the machine stays awake",
             TIMING,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,7 +12,9 @@ from chaosllm.join import Run, is_call, met_rule
 from chaosllm.record import Outcome
 from chaosllm.scenario import Phase, Role, Rule
 from chaosllm.stats import binomial_interval
-from chaosllm.units import format_share
+from chaosllm.trigger import Trigger
+from chaosllm.units import format_duration, format_share
+from chaosllm.validity._amounts import more, surely
 from chaosllm.validity._check import ALL, Check
 
 SHARE_CONFIDENCE = 0.999
@@ -19,6 +22,7 @@ SHARE_CONFIDENCE = 0.999
 LEAST_HITS = 5
 #: The share of operations that must call a provider when all is well, before not calling it means keeping away.
 MOSTLY = 0.9
+_SEE_WHY = "see `why` in events.jsonl (calls: {}); what cannot be played on them needs another `match` or shape"
 
 
 def injected(run: Run, rows: list[Injection]) -> Iterable[Check]:
@@ -32,7 +36,7 @@ def injected(run: Run, rows: list[Injection]) -> Iterable[Check]:
             f"injection of {row.rule}",
             done > 0 and 2 * row.capped <= row.planned,
             f"{row.rule} ({row.fault}): {_how_far(row, row.rule in accepting)}",
-            _what_to_change(row, row.rule in accepting),
+            _what_to_change(run, row, row.rule in accepting),
             ALL,
         )
 
@@ -51,7 +55,7 @@ def _how_far(row: Injection, at_accept: bool) -> str:
     return f"{row.delivered:,} of {row.planned:,} planned injections were delivered"
 
 
-def _what_to_change(row: Injection, at_accept: bool) -> str:
+def _what_to_change(run: Run, row: Injection, at_accept: bool) -> str:
     if not row.eligible and at_accept:
         return (
             "let the app call that provider in this phase, and pass the proxy; its older connections are closed as "
@@ -63,10 +67,36 @@ def _what_to_change(row: Injection, at_accept: bool) -> str:
             "pass the proxy, and the rules before it, which may answer first"
         )
     if not row.planned:
-        return "raise the share, the rate or the duration, or lower the limit that was never reached"
+        return _reachable(run, row)
     if row.capped:
-        return "raise limits.max_active_faults or the load, or lower the share: few calls in flight leave no room"
-    return "see `why` of these calls in events.jsonl; what cannot be played on them needs another `match` or shape"
+        return (
+            f"raise limits.max_active_faults from {format_share(run.scenario.limits.max_active_faults)} (at 100% it "
+            "holds none back), raise the load, or lower the share: few calls in flight leave no room"
+        )
+    return _SEE_WHY.format(f"{row.planned:,}")
+
+
+def _reachable(run: Run, row: Injection) -> str:
+    """What makes a rule that calls matched and that chose none of them choose LEAST_HITS."""
+    rule = next((one for one in run.scenario.rules if one.name == row.rule), None)
+    if rule is None:
+        return "the records name a rule that the scenario has not: run again"
+    seconds, when = run.seconds(row.phase), rule.when
+    if rule.fault.live:
+        # A bucket is full when the phase begins, and refills in the course of it: what it lets by is both.
+        reached = math.floor((row.eligible - LEAST_HITS) / (1 + seconds / 60))
+        most = f", as rpm to at most {reached:,}" if reached > 0 else ""
+        return f"{row.eligible:,} calls in {format_duration(seconds)} never reached its limit: lower it{most}"
+    counted = Trigger(share=when.share, every=when.every, after=when.after, first=when.first, of=when.of)
+    if when == counted:
+        chosen = surely(LEAST_HITS) / when.share if when.share else float(LEAST_HITS)
+        needs = (when.after or 0) + (when.every or 1) * chosen
+        if needs > row.eligible:
+            return f"needs {needs:,.0f} calls, had {row.eligible:,}: " + more(run, needs / row.eligible, row.phase)
+    return (
+        f"none of {row.eligible:,} calls in {format_duration(seconds)} met its `when`: let it leave more of the "
+        f"{format_duration(seconds)}, or more of the calls, to the rule"
+    )
 
 
 def _why(row: Injection) -> str:
@@ -87,7 +117,7 @@ def delivered(_run: Run, rows: list[Injection]) -> Iterable[Check]:
             what += f", {row.skipped:,} could not be played"
         if _why(row):
             what += f" ({_why(row)})"
-        hint = "see `why` of these calls in events.jsonl; what cannot be played on them needs another `match` or shape"
+        hint = _SEE_WHY.format(f"{max(lost, 0) + max(short, 0):,}")
         yield Check(f"delivery of {row.rule}", lost <= 0 and short <= 0, what, hint, ALL)
 
 
@@ -105,9 +135,17 @@ def shares(run: Run, rows: list[Injection]) -> Iterable[Check]:
             low <= row.planned <= high,
             f"{rule.name}: {row.planned:,} of {row.eligible:,} calls chosen, {format_share(asked)} asked for "
             f"({low:,} to {high:,} expected)",
-            "calls that look alike share one draw: use load.correlate, or another seed",
+            _other_draws(run),
             ALL,
         )
+
+
+def _other_draws(run: Run) -> str:
+    """How calls come to draws of their own; one seed in a thousand is out by chance alone."""
+    load, another = run.scenario.load, f"`seed: {run.scenario.seed + 1}`"
+    if load.correlate == "none" and not load.closed:
+        return f"calls that look alike share one draw: use `load.correlate: prompt`, or {another}"
+    return f"calls of one operation share one draw where no header tells them apart: use {another}"
 
 
 def pure_share(rule: Rule) -> float | None:
@@ -127,8 +165,22 @@ def hits(run: Run) -> Iterable[Check]:
                 f"{met:,} operations met a fault in {phase.name}"
                 + (f" and {kept_away:,} kept away from it" if kept_away else "")
                 + f", at least {LEAST_HITS} must for a verdict",
-                "raise the share, the rate or the duration",
+                _more_hits(run, phase, met + kept_away),
             )
+
+
+def _more_hits(run: Run, phase: Phase, met: int) -> str:
+    """The load or the time in which LEAST_HITS operations surely meet the phase's faults, or the count in the way."""
+    needs = f"needs {LEAST_HITS} operations that meet a fault, had {met:,}: "
+    told = [rule for rule in phase.rules if rule.when.first is not None and rule.when.counts_in == "phase"]
+    if len(told) == len(phase.rules) and (first := sum(rule.when.first or 0 for rule in told)) < LEAST_HITS:
+        least = (told[0].when.first or 0) + LEAST_HITS - first  # no load and no time makes up for a count
+        return f"{needs}raise `first` of {told[0].name} from {told[0].when.first} to {least}"
+    pure = pure_share(phase.rules[0]) if len(phase.rules) == 1 else None
+    chance = any(rule.fault.live or rule.when != Trigger(every=rule.when.every) for rule in phase.rules)
+    factor = (surely(LEAST_HITS) if chance else LEAST_HITS + 1) / max(1, met)
+    fixed = any(rule.when.window is not None or rule.when.trace is not None for rule in phase.rules)
+    return needs + more(run, factor, phase.name, pure, longer=not fixed)
 
 
 def _kept_away(run: Run, phase: Phase) -> int:

@@ -15,6 +15,7 @@ from chaosllm.instrument import EARLY, Seconds, delay_errors, late_at, pace_late
 from chaosllm.join import Run
 from chaosllm.stats import Floats, quantile
 from chaosllm.units import format_duration, format_share
+from chaosllm.validity._amounts import less, within
 from chaosllm.validity._check import ALL, TIMING, Check
 from chaosllm.vitals import MOST_BUSY, MOST_LAG
 
@@ -71,9 +72,9 @@ def cores(run: Run) -> Iterable[Check]:
             f"in the busiest it used {busiest}"
             if worst.grave
             else f"{_NAMES[name]} used {busiest} in its busiest second (at most {format_share(MOST_BUSY)})",
-            f"other work has the cores: end it, lower {run.scenario.load.lever}, or use {_machine(run)}"
+            f"other work has the cores: end it, {less(run, within(MOST_BUSY, worst.highest))}, or use {_machine(run)}"
             if waited > used
-            else _hint(run, name),
+            else _hint(run, name, within(MOST_BUSY, worst.highest)),
             TIMING,
         )
 
@@ -93,7 +94,7 @@ def lag(run: Run) -> Iterable[Check]:
             if worst.grave
             else f"{_NAMES[name]} was {format_duration(max(one.highest for one in found))} late in its worst second "
             f"(median of the second, at most {format_duration(MOST_LAG)})",
-            _hint(run, name),
+            _hint(run, name, within(MOST_LAG, worst.highest)),
             ALL if worst.highest > MOST_OF_DEADLINE * run.timeout else TIMING,
         )
 
@@ -113,7 +114,7 @@ def delays(run: Run) -> Iterable[Check]:
         else f"{told} (p95, at most {format_duration(MOST_DELAY)})",
         "this is our bug, not your app's: please report it with the run folder, and run again"
         if early < -EARLY
-        else _hint(run, "proxy"),
+        else _hint(run, "proxy", within(MOST_DELAY, late)),
         TIMING,
     )
 
@@ -128,19 +129,23 @@ def pace(run: Run) -> Iterable[Check]:
             late <= MOST_DELAY,
             f"{total:,} paced events left {format_duration(late)} after their schedule (p95, "
             f"at most {format_duration(MOST_DELAY)})",
-            _hint(run, "proxy"),
+            _hint(run, "proxy", within(MOST_DELAY, late)),
             TIMING,
         )
 
 
-def late_seconds(run: Run, late: Floats, due: Floats, most: float) -> tuple[str, int]:
-    """(the phase with the most seconds in which half of the operations were later than `most`, how many those are)."""
-    found = ("", 0)
+def late_seconds(run: Run, late: Floats, due: Floats, most: float) -> tuple[str, int, float]:
+    """(the phase with the most seconds in which half of the operations were later than `most`, how many, the worst).
+
+    The worst is the greatest median of a second of that phase, in seconds; 0 where none was late.
+    """
+    found = ("", 0, 0.0)
     for phase in run.scenario.phases:
         inside = (due >= phase.start) & (due < phase.end)
         second, lags = (due[inside] - phase.start).astype(np.int64), late[inside]
-        count = sum(float(np.median(lags[second == one])) > most for one in np.unique(second[lags > most]))
-        found = max(found, (phase.name, count), key=lambda one: one[1])
+        medians = [float(np.median(lags[second == one])) for one in np.unique(second[lags > most])]
+        over = [median for median in medians if median > most]
+        found = max(found, (phase.name, len(over), max(over, default=0.0)), key=lambda one: one[1])
     return found
 
 
@@ -158,15 +163,15 @@ def _who(part: Seconds, parts: list[Seconds]) -> str:
     return _NAMES[part.signs.process] + (f"'s worker {worker}" if several and worker is not None else "")
 
 
-def _hint(run: Run, name: str) -> str:
-    return proxy_hint(run) if name == "proxy" else f"lower {run.scenario.load.lever}, or use {_machine(run)}"
+def _hint(run: Run, name: str, factor: float) -> str:
+    return proxy_hint(run, factor) if name == "proxy" else f"{less(run, factor)}, or use {_machine(run)}"
 
 
-def proxy_hint(run: Run) -> str:
-    """What to change when the proxy is at its limit."""
+def proxy_hint(run: Run, factor: float) -> str:
+    """What to change when the proxy is over a limit; `factor` is the limit over what was found."""
     workers = len({signs.worker for signs in processes(run) if signs.process == "proxy"}) or 1
     return (
-        f"lower {run.scenario.load.lever}, so that fewer calls and streams run at a time, give the proxy more "
+        f"{less(run, factor)}, so that fewer calls and streams run at a time, give the proxy more "
         f"processes with --proxy-workers {workers + 1}, or use {_machine(run)}"
     )
 

@@ -11,6 +11,7 @@ from chaosllm.join import LEAST_MATCH, Mask, Run, is_call
 from chaosllm.record import Did, Outcome
 from chaosllm.scenario import Role
 from chaosllm.units import format_duration, format_share
+from chaosllm.validity._amounts import more, surely
 from chaosllm.validity._check import ALL, JOINED, NONE, Check
 
 #: Clocks of two processes of one machine are one; a call that comes sooner than this before its operation
@@ -71,10 +72,26 @@ def operations(run: Run) -> Iterable[Check]:
         "operations",
         sent > 0,
         f"{sent:,} operations were sent after the warm-up",
-        f"no load was driven: raise {run.scenario.load.lever} or the phases' durations, and let the run come to its "
-        "phases",
+        _to_drive(run),
         ALL,
     )
+
+
+def _to_drive(run: Run) -> str:
+    """Why nothing was sent: no phase that counts, no operation due in them, none that could be sent."""
+    judged = [phase for phase in run.scenario.phases if phase.role is not Role.WARMUP]
+    if not judged:
+        return "every phase is a warm-up: add one that is not, such as {name: baseline, duration: 30s}"
+    if dropped := int(run.samples.was(Outcome.DROPPED).sum()):
+        return (
+            f"no load was driven, {dropped:,} operations were dropped because load.max_in_flight "
+            f"({run.scenario.load.max_in_flight:,}) were under way: mend the app, or see app.log in the run folder"
+        )
+    load = run.scenario.load
+    expected = sum(load.expected(phase.start, phase.end) for phase in judged)
+    if not load.closed and 0 < expected < surely(1):
+        return f"needs 1 operation, expects {expected:.3g}: {more(run, surely(1) / expected)}"
+    return f"no load was driven in {format_duration(run.end)}: let the run come to its phases, and see driver.log"
 
 
 def kept(run: Run) -> Iterable[Check]:
@@ -158,7 +175,8 @@ def stopped(run: Run) -> Iterable[Check]:
     if run.stopped and not run.meta.get("bypass"):
         driven = f"{format_duration(run.end)} of {format_duration(run.scenario.duration)}"
         what = f"stopped early ({run.stopped}) after {driven}"
-        yield Check("whole run", ok=False, what=what, hint="let the run come to its end")
+        whole = format_duration(run.scenario.duration)
+        yield Check("whole run", ok=False, what=what, hint=f"let the run come to its end, {whole} after its start")
 
 
 def something_judged(run: Run) -> Iterable[Check]:
@@ -182,9 +200,16 @@ def match(run: Run) -> Iterable[Check]:
             if run.joined
             else f", {format_share(LEAST_MATCH)} are needed: metrics and findings by operation withheld"
         ),
-        "let the app pass the header traceparent or x-chaosllm-ref of each request on to the LLM"
-        if run.scenario.load.closed
-        else "put {prompt} where the app passes it on to the LLM unchanged, or use load.correlate: header and let the "
-        "app pass the header on",
+        f"needs {format_share(LEAST_MATCH)} of calls with a reference: {_to_match(run)}",
         JOINED,
+    )
+
+
+def _to_match(run: Run) -> str:
+    """How a call tells whose operation it is."""
+    if run.scenario.load.closed:
+        return "let the app pass the header traceparent or x-chaosllm-ref of each request on to the LLM"
+    return (
+        "put {prompt} where the app passes it on to the LLM unchanged, or use load.correlate: header and let the "
+        "app pass the header on"
     )
