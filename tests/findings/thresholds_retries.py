@@ -79,7 +79,14 @@ THRESHOLDS = (
     ),
     Threshold(
         "no_jitter", "lower half within 5 % of the median",
-        lambda: _gap(0.5, spread=0.055), lambda: _gap(0.5, spread=0.045),
+        lambda: _gap(0.5, spread=0.055, hits=58), lambda: _gap(0.5, spread=0.045, hits=58),
+    ),
+    Threshold(
+        "no_jitter", "of 60 gaps within 8 %",
+        lambda: _gap(0.5, spread=0.055, hits=58), lambda: _gap(0.5, spread=0.055, hits=60),
+    ),
+    Threshold(
+        "no_jitter", "not above 8 %, however many", lambda: _gap(0.5, spread=0.09), lambda: _gap(0.5, spread=0.07)
     ),
     Threshold(
         "no_jitter", "of at least 20 gaps",
