@@ -28,8 +28,8 @@ class NoJitter(FindingKind):
     """Raised when the CV of the first gap is under 0.03, with at least 6 gaps and a mean above 50 ms.
 
     Or when the lower half of at least 20 gaps lies within 5 % below their median (of 60, within 8 %), because a busy
-    machine makes pauses longer and never shorter. Of gaps that no Retry-After asked for: whoever waits out a Retry-After waits
-    as long as all the others. Shorter gaps are `no_backoff`'s matter.
+    machine makes pauses longer and never shorter. Of gaps that no Retry-After asked for: whoever waits out a
+    Retry-After waits as long as all the others. Shorter gaps are `no_backoff`'s matter.
     """
 
     code: ClassVar[str] = "no_jitter"
