@@ -88,7 +88,7 @@ class BeginsAgain(Agent):
 
 
 class BeginsAgainSafely(BeginsAgain):
-    """Begins again too, but the tool knows the booking by its arguments and gives its receipt again."""
+    """Forgets its tool's results too, but the tool knows the booking by its arguments and gives its receipt again."""
 
     must: ClassVar[Expected] = {}
     # On the wire a tool that ran again and said the same looks like this one: told as major, never as critical.

@@ -46,7 +46,7 @@ class UnboundedQueue(Right):
 
 
 class BoundedQueue(UnboundedQueue):
-    """The same places, and who has waited for 500 ms gets the default."""
+    """As unbounded-queue, but who has waited for 500 ms gets the default."""
 
     must: ClassVar[Expected] = {}
     may: ClassVar[Expected] = {}

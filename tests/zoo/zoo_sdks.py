@@ -11,7 +11,7 @@ from zoo_retries import NoRetry
 
 
 class OpenaiDefaults(Right):
-    """The SDK's own two retries. It retries each 429, the exhausted quota's too (SDK-BEHAVIOUR)."""
+    """The two retries of OpenAI's SDK. It retries each 429, the exhausted quota's too (SDK-BEHAVIOUR)."""
 
     tries = 1
     must: ClassVar[Expected] = {"spent": {"quota_retried"}}
@@ -23,7 +23,7 @@ class OpenaiDefaults(Right):
 
 
 class AnthropicDefaults(Right):
-    """The same with Anthropic's SDK; its spend limit comes as a 400, which the SDK does not retry."""
+    """The two retries of Anthropic's SDK; its spend limit comes as a 400, which the SDK does not retry."""
 
     primary = "anthropic"
     tries = 1
