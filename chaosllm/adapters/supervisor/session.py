@@ -243,7 +243,7 @@ class Session:
     async def _start_driver(self, key: str) -> Child:
         folder = self._folder.resolve()
         config = {
-            "scenario": str(folder / run_folder.SCENARIO), "base": str(self.order.base.resolve()),
+            "packed": pack(self.order.scenario), "base": str(self.order.base.resolve()),
             "folder": str(folder), "key": key, "target": self._url,
         }  # fmt: skip
         return await self._told("driver", config)
