@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from soak import count
 
 from chaosllm.reader import read
 from chaosllm.reference import reference
@@ -143,10 +144,12 @@ def should_break(folder, rules, name, operations):
 
 
 @pytest.mark.alone
+@pytest.mark.soak
 def test_an_injected_delay_is_never_early_and_within_20_ms_at_p95(tmp_path):
     """A client measures the delay that was asked for, beyond what an undelayed call takes beside it.
 
-    The best of three rounds counts, because a busy machine delays everything.
+    The best of three rounds counts, because a busy machine delays everything: the first that is good ends it,
+    and `make soak` plays all three.
     """
     slow, quick = "{fault: latency, first_token: 300ms, match: {model: slow}}", "{fault: error, status: 503}"
     beyond = []
@@ -164,6 +167,8 @@ def test_an_injected_delay_is_never_early_and_within_20_ms_at_p95(tmp_path):
             assert min(seconds for _, seconds in delayed) >= 0.3
             late, way = ([seconds for _, seconds in answers] for answers in (delayed, undelayed))
             beyond.append(p95(late) - 0.3 - p95(way))
+            if min(beyond) <= 0.020 and count(0, 1) == 0:
+                break
     assert min(beyond) <= 0.020
 
 
