@@ -15,7 +15,7 @@ def pack(scenario: Scenario) -> str:
         return b64encode(pickle.dumps(scenario)).decode()
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise ChaosError(
-            f"the scenario cannot be handed to the proxy: {error}",
+            f"the scenario cannot be handed on: {error}",
             hint="a plugin's fault must be picklable: a dataclass at the top of its module is",
         ) from error
 

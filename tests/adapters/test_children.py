@@ -124,6 +124,33 @@ def test_stubborn_group_is_killed(tmp_path: Path, module) -> None:
     assert not alive(grandchild)
 
 
+def test_one_that_was_told_nothing_ends_at_once(tmp_path: Path, module) -> None:
+    """A child without its config has begun nothing, so nobody waits for it to come to its own end."""
+
+    async def go() -> None:
+        child = await Child.start("stubborn", module(STUBBORN), None, log=tmp_path / "s.log")
+        began = time.monotonic()
+        await child.stop(grace=60)
+        assert time.monotonic() - began < 30
+        assert child.process.returncode in (-signal.SIGTERM, -signal.SIGKILL)
+        assert child.latest == {}
+
+    asyncio.run(go())
+
+
+def test_config_may_come_later(tmp_path: Path, module) -> None:
+    """A child that was started without its config is ready once it is sent."""
+
+    async def go() -> None:
+        child = await Child.start("echo", module(ECHO), None, log=tmp_path / "echo.log")
+        await child.send({"seed": 7})
+        assert (await child.first("ready", timeout=20))["config"] == {"seed": 7}
+        await child.stop()
+        assert child.process.returncode == 0
+
+    asyncio.run(go())
+
+
 def test_ctrl_c_does_not_reach_children(tmp_path: Path, module) -> None:
     """A child leads its own session, so that Ctrl-C on the terminal is the supervisor's alone."""
 

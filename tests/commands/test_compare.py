@@ -11,6 +11,8 @@ from snapshot_factory import folder
 from chaosllm.commands import verbs
 from chaosllm.errors import ChaosError, Exit
 
+pytestmark = pytest.mark.usefixtures("judged_once")
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):

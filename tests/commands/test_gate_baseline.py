@@ -10,6 +10,8 @@ from chaosllm.adapters.supervisor.order import Result
 from chaosllm.commands import _runs, verbs
 from chaosllm.errors import ChaosError, Exit
 
+pytestmark = pytest.mark.usefixtures("judged_once")
+
 TEXT = SCENARIO.format(name="storms", seed=9, rate="20/s")
 
 

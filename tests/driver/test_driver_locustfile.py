@@ -11,13 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
 from chaosllm.adapters.driver.samples import RECORD
 from chaosllm.record import OUTCOMES, Outcome
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.alone]
+pytestmark = pytest.mark.end_to_end
 
 SCENARIO = """\
 version: 1
@@ -40,10 +41,10 @@ class Driver:
     """A driver process with a locustfile, and its talk."""
 
     def __init__(self, folder: Path, url: str, text: str, **said: str) -> None:
-        scenario = SCENARIO.format(url=url, **{"duration": "1500ms", "timeout": "1s", "rules": ""} | said)
+        scenario = SCENARIO.format(url=url, **{"duration": "1500ms", "timeout": "10s", "rules": ""} | said)
         (folder / "scenario.yaml").write_text(scenario)
         (folder / "locustfile.py").write_text(text)
-        self.folder = folder
+        self.folder, self.app = folder, url
         self.process = subprocess.Popen(
             [sys.executable, "-m", "chaosllm.adapters.driver"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
@@ -65,11 +66,19 @@ class Driver:
                 return message
         raise AssertionError(f"it ended without {kind}")
 
-    def rehearse(self) -> dict[str, Any]:
+    def rehearse(self, path: str = "/chat", requests: int = 3) -> dict[str, Any]:
+        """What a rehearsal showed that was enough once the app had met so many requests."""
+        before, ends = self.met(path), monotonic() + 20
         self.send(do="preflight")
-        sleep(1.0)
+        while self.met(path) < before + requests and monotonic() < ends:
+            sleep(0.02)
         self.send(do="enough")
         return self.until("preflight")
+
+    def met(self, path: str) -> int:
+        """How often the app was asked for this path."""
+        with urlopen(f"{self.app}/seen", timeout=10) as answer:
+            return int(json.load(answer)["seen"].get(path, 0))
 
     def drive(self) -> dict[str, Any]:
         self.until("ready")
@@ -144,7 +153,9 @@ def test_what_becomes_of_a_request(locust: Any, kind: str) -> None:
     users = [
         f"class User{at}({kind}):\n    @task\n    def ask(self):\n        {body}\n" for at, body in enumerate(ASKED)
     ]
-    driver = locust(HEAD + "\n".join(users).replace("):\n    @", "):\n    wait_time = constant(0.1)\n    @"))
+    driver = locust(
+        HEAD + "\n".join(users).replace("):\n    @", "):\n    wait_time = constant(0.1)\n    @"), timeout="2s"
+    )
     driver.drive()
     seen = {
         (OUTCOMES[row[10]], row[6], "closed" if line["error"] in CLOSED else line["error"])
@@ -172,7 +183,7 @@ def test_a_rehearsal_waits_for_the_answer(locust: Any) -> None:
     """Enough is seen when a call passes the proxy, and its answer is still on the way then."""
     driver = locust(ONE.format(kind="FastHttpUser", body='self.client.get("/slow?s=2")'), timeout="10s")
     driver.until("ready")
-    shown = driver.rehearse()
+    shown = driver.rehearse("/slow", requests=1)
     assert (shown["requests"], shown["answered"], shown["error"]) == (1, 1, "")
 
 
@@ -242,7 +253,7 @@ def test_a_locustfile_that_cannot_run(locust: Any, text: str, says: tuple[str, s
     assert error["what"].endswith(says[0])
     assert says[1] in error["hint"]
     assert (error["blame"], bool(error["hint"])) == ("scenario", True)
-    assert driver.process.wait(5) == 3
+    assert driver.process.wait(20) == 3
 
 
 def test_a_stop_ends_it_at_once(locust: Any) -> None:
@@ -253,5 +264,5 @@ def test_a_stop_ends_it_at_once(locust: Any) -> None:
     driver.until("progress")
     driver.send(do="stop")
     done = driver.until("done")
-    assert driver.process.wait(5) == 0
+    assert driver.process.wait(20) == 0
     assert len(driver.rows()) == done["sent"] - done["unfinished"]

@@ -18,8 +18,6 @@ from chaosllm.record import Outcome
 from chaosllm.rows import prompts
 from chaosllm.scenario import Good, Load, Operation, Phase, Role, Scenario, Session, Target, Upstream
 
-pytestmark = pytest.mark.alone
-
 TALK: dict[str, Any] = {"json": {"message": "{prompt}", "conversation": "{talk}"}, "take": {"talk": "$.id"}}
 
 
@@ -51,6 +49,7 @@ def talk(path: str = "/talk", turn: str = "", **more: Any) -> Operation:
     return Operation(path=path, **given)
 
 
+@pytest.mark.alone
 def test_turns_follow_each_other_and_carry_what_was_taken(app: str) -> None:
     """Each user's turns go to a conversation of their own, each due a pause after the answer before."""
     load, kept = dispatcher(app, talk(turn=r"turn \d$"), session=Session((0, 0, 0), think=Fixed(0.1)))
@@ -101,6 +100,7 @@ def test_a_value_that_fits_no_header_is_an_error_of_that_operation(app: str) -> 
     assert told == {(Outcome.ERROR, "an answer held what no header may hold")}
 
 
+@pytest.mark.alone
 def test_a_dropped_step_ends_its_session(app: str) -> None:
     """Over the cap a step is dropped as any operation is, and the rest of its session is never due."""
     load, kept = dispatcher(app, talk("/slow?s=0.3"), session=Session((0,) * 50), cap=2, rate=10.0)

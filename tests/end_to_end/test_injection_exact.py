@@ -8,9 +8,11 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from soak import count
 
 from chaosllm.reader import read
 from chaosllm.reference import reference
@@ -18,7 +20,7 @@ from chaosllm.schedule import firings
 from chaosllm.stats import binomial_interval
 from chaosllm.trigger import Tick
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.alone]
+pytestmark = pytest.mark.end_to_end
 
 SEED = 11
 HEAD = """version: 1
@@ -40,7 +42,7 @@ class Proxy:
     """`chaosllm proxy FILE --json` as a child, which holds its phase or follows the clock; `url` is OpenAI's."""
 
     def __init__(self, folder, *rules, held=True):
-        file = folder / "exact.yaml"
+        file = folder / f"exact-{id(self)}.yaml"  # its own, because another may be reading there meanwhile
         file.write_text(text(*rules))
         phase = ["--phase", "storm"] if held else []
         command = [sys.executable, "-m", "chaosllm", "proxy", str(file), *phase, "--json"]
@@ -108,9 +110,9 @@ def test_the_same_operations_break_at_1_10_and_100_in_flight_and_they_are_those_
     ]
     operations = range(160)  # of which each model has a call every two seconds
     told = {name: should_break(tmp_path, rules, name, operations[at :: len(names)]) for at, name in enumerate(names)}
-    for in_flight in (1, 10, 100):
-        with Proxy(tmp_path, *rules, held=False) as proxy:
-            answers = asyncio.run(ask_all(proxy.url, operations, in_flight, names))
+    with ThreadPoolExecutor(3) as pool:  # each has a proxy of its own, and none measures time
+        found = [*pool.map(lambda many: broken_at(tmp_path, rules, operations, many), (1, 10, 100))]
+    for in_flight, answers in zip((1, 10, 100), found, strict=True):
         assert {status for status, _ in answers} == {200, 503}
         for at, name in enumerate(names):
             broken = {n for n in operations[at :: len(names)] if answers[n][0] == 503}
@@ -119,6 +121,12 @@ def test_the_same_operations_break_at_1_10_and_100_in_flight_and_they_are_those_
             assert 2 < len(broken) < 19, name
     low, high = binomial_interval(20, 0.4, 0.999)
     assert low <= len(told["share"]) <= high
+
+
+def broken_at(folder, rules, operations, in_flight):
+    """(status, seconds) of each operation, of a proxy that is asked so many at once."""
+    with Proxy(folder, *rules, held=False) as proxy:
+        return asyncio.run(ask_all(proxy.url, operations, in_flight, list(WHEN)))
 
 
 def should_break(folder, rules, name, operations):
@@ -135,10 +143,13 @@ def should_break(folder, rules, name, operations):
     return found
 
 
+@pytest.mark.alone
+@pytest.mark.soak
 def test_an_injected_delay_is_never_early_and_within_20_ms_at_p95(tmp_path):
     """A client measures the delay that was asked for, beyond what an undelayed call takes beside it.
 
-    The best of three rounds counts, because a busy machine delays everything.
+    The best of three rounds counts, because a busy machine delays everything: the first that is good ends it,
+    and `make soak` plays all three.
     """
     slow, quick = "{fault: latency, first_token: 300ms, match: {model: slow}}", "{fault: error, status: 503}"
     beyond = []
@@ -156,6 +167,8 @@ def test_an_injected_delay_is_never_early_and_within_20_ms_at_p95(tmp_path):
             assert min(seconds for _, seconds in delayed) >= 0.3
             late, way = ([seconds for _, seconds in answers] for answers in (delayed, undelayed))
             beyond.append(p95(late) - 0.3 - p95(way))
+            if min(beyond) <= 0.020 and count(0, 1) == 0:
+                break
     assert min(beyond) <= 0.020
 
 

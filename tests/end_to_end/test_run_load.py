@@ -54,7 +54,6 @@ def written(folder: Path, port: int) -> Path:
     )
 
 
-@pytest.mark.alone
 def test_two_operations_and_secrets_that_nobody_sees(tmp_path: Path) -> None:
     """Rules strike the operation they name alone, and no value from the environment is left anywhere in the folder."""
     path = written(tmp_path, free_port())

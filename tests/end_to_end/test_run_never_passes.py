@@ -13,7 +13,10 @@ Each app below serves all its users: `test_run_verdicts.py::test_calm_passes` sh
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from running import run, tiny
@@ -58,13 +61,41 @@ def reasons(summary: dict) -> str:
     return " ".join(summary["reasons"])
 
 
-def test_a_fault_that_raises(tmp_path: Path) -> None:
+def raises(folder: Path) -> Any:
+    words = tiny(folder, phases=GENTLE, objectives=["success_rate(slow) >= 80%"])
+    return run("-q", *words, cwd=folder, env=breaking(folder, BROKEN))
+
+
+def twenty(folder: Path) -> Any:
+    phases = [one | {"duration": "2.5s"} for one in GENTLE]
+    load = {"rate": "4/s", "arrivals": "constant"}
+    return run("-q", *tiny(folder, phases=phases, load=load, objectives=["success_rate(slow) >= 95%"]), cwd=folder)
+
+
+RUNS = (raises, twenty)
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Any]]]:
+    """Two runs side by side, because neither measures a time; the saturated one would take the core of both."""
+    with ThreadPoolExecutor(2) as pool:
+        yield {one.__name__: pool.submit(one, tmp_path_factory.mktemp(one.__name__)) for one in RUNS}
+
+
+def test_a_fault_that_raises(ended: dict[str, Future[Any]]) -> None:
     """Each call passes untouched, so that all users are served, and the run says that it proves nothing."""
-    words = tiny(tmp_path, phases=GENTLE, objectives=["success_rate(slow) >= 80%"])
-    code, summary, err = run("-q", *words, cwd=tmp_path, env=breaking(tmp_path, BROKEN))
+    code, summary, err = ended["raises"].result()
     assert code in (3, 4), err
     assert summary["verdict"] == "inconclusive"
     assert "ZeroDivisionError" in reasons(summary)
+
+
+def test_twenty_operations(ended: dict[str, Future[Any]]) -> None:
+    """Nobody failed, of ten: that proves 80 % and not 95 %, and the reason says how many it takes."""
+    code, summary, err = ended["twenty"].result()
+    assert (code, summary["verdict"]) == (4, "inconclusive"), err
+    assert sum(phase["operations"] for phase in summary["phases"].values()) == 20
+    assert "needs" in reasons(summary), reasons(summary)
 
 
 def test_a_saturated_generator(tmp_path: Path) -> None:
@@ -73,15 +104,3 @@ def test_a_saturated_generator(tmp_path: Path) -> None:
     code, summary, err = run("-q", *words, cwd=tmp_path, env=breaking(tmp_path, SLOW))
     assert (code, summary["verdict"]) == (4, "inconclusive"), err
     assert "generator" in reasons(summary), reasons(summary)
-
-
-def test_twenty_operations(tmp_path: Path) -> None:
-    """Nobody failed, of ten: that proves 80 % and not 95 %, and the reason says how many it takes."""
-    phases = [one | {"duration": "2.5s"} for one in GENTLE]
-    words = tiny(
-        tmp_path, phases=phases, load={"rate": "4/s", "arrivals": "constant"}, objectives=["success_rate(slow) >= 95%"]
-    )
-    code, summary, err = run("-q", *words, cwd=tmp_path)
-    assert (code, summary["verdict"]) == (4, "inconclusive"), err
-    assert sum(phase["operations"] for phase in summary["phases"].values()) == 20
-    assert "needs" in reasons(summary), reasons(summary)

@@ -29,6 +29,7 @@ from chaosllm.adapters.driver.closed import ClosedLoop
 from chaosllm.adapters.driver.control import Controls
 from chaosllm.adapters.driver.dispatcher import Dispatcher
 from chaosllm.adapters.driver.user import OpenLoopUser, build, load_scenario
+from chaosllm.adapters.handover import unpack
 from chaosllm.adapters.processor import waiting
 from chaosllm.errors import ChaosError, Exit
 from chaosllm.vitals import Vitals
@@ -171,9 +172,10 @@ def main() -> int:
     if config is None:
         return Exit.PASS  # the supervisor ended before it began
     try:
-        path, base = Path(config["scenario"]), Path(config["base"])
+        base = Path(config["base"])
         folder = Path(config["folder"]) if config.get("folder") else None
-        scenario = load_scenario(path, base)
+        packed = config.get("packed")  # by the supervisor; by hand a file
+        scenario = unpack(packed) if packed else load_scenario(Path(config["scenario"]), base)
         given: dict[str, Any] = {
             "base": base, "target": config.get("target") or scenario.target.url, "key": bytes.fromhex(config["key"]),
             "folder": folder, "failed": lambda what: say("failure", what=what),

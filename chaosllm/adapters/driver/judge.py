@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import jsonpath_rfc9535 as jsonpath
-import jsonschema
 
 from chaosllm import registry
 from chaosllm.faults import Planting
@@ -283,6 +282,8 @@ def _pattern(expression: str | None) -> re.Pattern[str] | None:
 def _schema(schema: dict[str, Any] | None) -> Any:
     if schema is None:
         return None
+    import jsonschema  # noqa: PLC0415  # late, because few scenarios have one and it loads much
+
     kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)

@@ -22,9 +22,7 @@ from chaosllm.adapters.driver.judge import Judge, telltales
 from chaosllm.adapters.driver.outgoing import Outgoing
 from chaosllm.adapters.driver.prompts import PROMPTS
 from chaosllm.adapters.driver.samples import Samples
-from chaosllm.adapters.scenario_file import loader
 from chaosllm.errors import Blame, ChaosError, Exit
-from chaosllm.reader import read
 from chaosllm.rows import Rows, RowsError, prompts, read_rows
 from chaosllm.scenario import Scenario
 
@@ -51,6 +49,9 @@ class OpenLoopUser(User):
 
 def load_scenario(path: Path, base: Path) -> Scenario:
     """The scenario in a file. Raises ScenarioError, or ChaosError when it cannot be read."""
+    from chaosllm.adapters.scenario_file import loader  # noqa: PLC0415  # late, because reading loads pydantic
+    from chaosllm.reader import read  # noqa: PLC0415  # as above
+
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -73,6 +73,14 @@ async def calibrate(url: str, token: str) -> dict[str, Any]:
     return found
 
 
+async def calibrated(url: str, token: str) -> tuple[dict[str, Any], *tuple[str, ...]]:
+    """As `calibrate`, and when nobody answers what went wrong."""
+    try:
+        return (await calibrate(url, token),)
+    except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
+        return {"ok": False}, f"the proxy could not be calibrated: {type(error).__name__}: {error}"
+
+
 def interval(n: int, share: float, outside: float = 0.001) -> tuple[int, int]:
     """The least and greatest count of `n` draws at `share` that chance leaves with at most `outside` beyond them."""
     low = high = 0

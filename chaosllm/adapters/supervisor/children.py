@@ -124,13 +124,14 @@ class Child:
         self.log = log
         self.latest: dict[str, Message] = {}
         self.stopping = False
+        self.told = False  # anything at all: one that was not has begun nothing
         self._waiting: dict[str, list[asyncio.Future[Message]]] = defaultdict(list)
         self._listeners: dict[str, Callable[[Message], None]] = {}
         self.gone = asyncio.create_task(self._read(), name=f"read {name}")
 
     @classmethod
-    async def start(cls, name: str, module: str, config: Message, *, log: Path) -> Child:
-        """Start `python -m module` and hand it its config."""
+    async def start(cls, name: str, module: str, config: Message | None, *, log: Path) -> Child:
+        """Start `python -m module` and hand it its config; with None it loads its libraries, and waits for `send`."""
         handle = open_log(log)
         try:
             process = await asyncio.create_subprocess_exec(
@@ -141,6 +142,8 @@ class Child:
         finally:
             os.close(handle)
         child = cls(name, process, log)
+        if config is None:
+            return child
         try:
             await child.send(config)
         except BaseException:  # cancelled here, nobody else knows of it yet
@@ -157,6 +160,7 @@ class Child:
         stdin = self.process.stdin
         if stdin is None or stdin.is_closing():
             return
+        self.told = True
         with contextlib.suppress(ConnectionError):
             stdin.write(json.dumps(command).encode() + b"\n")
             await stdin.drain()
@@ -231,13 +235,13 @@ class Child:
     async def stop(self, *, grace: float = GRACE) -> None:
         """Ask it to stop, then make it: end of file on stdin and SIGTERM, then SIGKILL, `grace` seconds apart."""
         self.stopping = True
-        if self.process.returncode is None:
+        if self.process.returncode is None and self.told:
             await self.send({"do": "stop"})
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self.gone), grace)
         if self.process.stdin is not None:
             self.process.stdin.close()
-        await stop_group(self.process, grace=grace)
+        await stop_group(self.process, grace=grace if self.told else 0.0)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self.gone), 1.0)
         self.gone.cancel()

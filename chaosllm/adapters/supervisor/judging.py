@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import traceback
 from pathlib import Path
 
 from chaosllm.adapters import run_folder
+from chaosllm.errors import ChaosError
 from chaosllm.renderers import Material
 
 #: matplotlib's settings belong to the process, and the demo judges two runs from two threads.
 _DRAWING = threading.Lock()
+
+
+def prepare() -> None:
+    """Load what `judge` needs, which takes longer than to judge: called while the processes of a run end.
+
+    What cannot be loaded is told by `judge`.
+    """
+    with contextlib.suppress(Exception):
+        from chaosllm import verdict  # noqa: F401, PLC0415  # late, as below
+        from chaosllm.adapters import charts, rendering  # noqa: F401, PLC0415  # as above
 
 
 def judge(folder: Path) -> Material:
@@ -23,3 +36,12 @@ def judge(folder: Path) -> Material:
     run_folder.write_json(folder / run_folder.SUMMARY, summary)  # first, so that a chart that fails cannot cost it
     with _DRAWING:
         return render(folder, run, summary)
+
+
+def our_bug(caught: Exception, folder: Path) -> ChaosError:
+    """A mistake of ours as an error; its traceback (code lines only, no values) is kept in the run folder."""
+    run_folder.write(folder / "crash.log", "".join(traceback.format_exception(caught)))
+    return ChaosError(
+        f"this is a bug in chaosllm, not in your app: {type(caught).__name__}: {caught}",
+        hint=f"read the traceback in {folder / 'crash.log'}",
+    )

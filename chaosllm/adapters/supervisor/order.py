@@ -65,6 +65,11 @@ class Company:
         self._barrier = asyncio.Barrier(runs)
         self._turn = asyncio.Lock()
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other run is measured on this machine meanwhile."""
+        return self._barrier.parties == 1
+
     async def meet(self) -> None:
         """Return once all have come here, or one has left."""
         with contextlib.suppress(asyncio.BrokenBarrierError):

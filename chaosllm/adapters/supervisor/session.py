@@ -15,7 +15,6 @@ import os
 import secrets
 import shutil
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,9 +28,9 @@ from chaosllm.adapters.environment import child_environment, clashes
 from chaosllm.adapters.handover import pack
 from chaosllm.adapters.interpreter import proxy_module
 from chaosllm.adapters.redaction import hidden, scrub
-from chaosllm.adapters.supervisor.calibrate import calibrate
+from chaosllm.adapters.supervisor.calibrate import calibrated
 from chaosllm.adapters.supervisor.children import GRACE, Child, Message, exit_text, kill_group, together
-from chaosllm.adapters.supervisor.judging import judge
+from chaosllm.adapters.supervisor.judging import judge, our_bug, prepare
 from chaosllm.adapters.supervisor.machine import machine, versions
 from chaosllm.adapters.supervisor.order import Company, Order, Result, Watcher
 from chaosllm.adapters.supervisor.preflight import BypassError, preflight
@@ -45,11 +44,11 @@ from chaosllm.adapters.supervisor.target import (
     Command,
     free,
     free_port,
-    listens,
+    refuse_taken,
     sample,
     wait_until_ready,
 )
-from chaosllm.errors import Blame, ChaosError, Exit
+from chaosllm.errors import ChaosError, Exit
 from chaosllm.record import SCHEMA
 from chaosllm.units import format_duration
 from chaosllm.variables import Redactor, filled, secrets_of, too_short
@@ -81,6 +80,7 @@ class Session:
     _interrupted: int = 0
     _children: list[Child] = field(default_factory=list)
     _app: App | None = None
+    _preparing: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         self._strain = Strain(self.watcher)
@@ -104,7 +104,7 @@ class Session:
         except ChaosError as caught:
             error = caught
         except Exception as caught:  # a bug of ours must still stop every process and leave a folder
-            error = self._bug(caught)
+            error = our_bug(caught, self._folder)
         finally:
             if error is not None or self._interrupted:
                 await self.company.leave()
@@ -162,32 +162,22 @@ class Session:
         scenario = self.order.scenario
         for note in too_short(scenario, os.environ):
             self.watcher.note(note)
-        if command is None:
-            self.watcher.say(f"waiting for the app at {self._url}")
-        elif not await listens(self._url):
-            raise ChaosError(
-                f"cannot be started: something already listens at {self._url}",
-                hint="stop it, or test it as it runs: name it with --target",
-                blame=Blame.TARGET,
-            )
         if command is None:  # before anything is started: without an app there is nothing to start it for
+            self.watcher.say(f"waiting for the app at {self._url}")
             await wait_until_ready(self._url, None, WAIT_RUNNING)
+        else:
+            await refuse_taken(self._url)
         self.watcher.say("starting the proxy and the driver")
         key, token = secrets.token_hex(16), secrets.token_hex(8)
         port = self.order.port or (0 if command or not await free(PORT, 1 + len(scenario.upstreams)) else PORT)
-        upstreams = await self._upstreams()
-        proxy, driver = await together(self._start_proxy(upstreams, key, token, port), self._start_driver(key))
+        await self._launch()
+        proxy, driver = await together(self._open_the_way(command, key, token, port), self._start_driver(key))
         ready = proxy.latest["ready"]
-        self.meta["ports"] = {"reverse": ready["reverse"], "explicit": ready["explicit"]}
-        for clash in clashes(ready, scenario):
-            self.watcher.note(clash)
-        if command is not None:
-            self.watcher.say("starting the app")
-            await self._start_app(command, ready)
         await self.company.meet()
         async with self.company.turn():
             self.watcher.say("calibrating the proxy")
-            await self._calibrate(next(iter(ready["reverse"].values())), token)
+            self.meta["calibration"], *wrong = await calibrated(next(iter(ready["reverse"].values())), token)
+            self.meta["failures"] += wrong
         await self.company.meet()
         self.watcher.say("rehearsing the locustfile" if scenario.load.closed else "sending one clean operation")
         if scenario.load.closed:
@@ -200,21 +190,42 @@ class Session:
         if not self.order.dry_run:
             await self._drive(proxy, driver)
 
+    async def _launch(self) -> None:
+        """Start our processes, each of which loads its libraries while those that it waits for get ready."""
+        simulated = any(one.simulated for one in self.order.scenario.upstreams)
+        modules = {"simulator": "chaosllm.simulator"} if simulated else {}
+        modules |= {"proxy": proxy_module(self.order.proxy_workers), "driver": "chaosllm.adapters.driver"}
+        for name, module in modules.items():
+            child = await Child.start(name, module, None, log=self._folder / f"{name}.log")
+            self._children.append(child)
+            child.on("failure", partial(self._heard, name))
+            self._strain.follow(child)
+
+    async def _open_the_way(self, command: Command | None, key: str, token: str, port: int) -> Child:
+        """Everything that a call of the app passes, and then the app, which is told where the proxy is."""
+        proxy = await self._start_proxy(await self._upstreams(), key, token, port)
+        ready = proxy.latest["ready"]
+        self.meta["ports"] = {"reverse": ready["reverse"], "explicit": ready["explicit"]}
+        for clash in clashes(ready, self.order.scenario):
+            self.watcher.note(clash)
+        if command is not None:
+            self.watcher.say("starting the app")
+            await self._start_app(command, ready)
+        return proxy
+
     async def _upstreams(self) -> dict[str, str]:
         """Provider -> origin, our simulator started for those that want it."""
         scenario = self.order.scenario
         origins: dict[str, str] = {}
         if wanted := [one.provider for one in scenario.upstreams if one.simulated]:
             config = {"host": "127.0.0.1", "port": 0, "seed": scenario.seed, "providers": wanted}
-            simulator = await self._start("simulator", "chaosllm.simulator", config)
-            origins = simulator.latest["ready"]["origins"]
+            origins = (await self._told("simulator", config)).latest["ready"]["origins"]
         return {one.provider: origins[one.provider] if one.simulated else one.url for one in scenario.upstreams}
 
-    async def _start(self, name: str, module: str, config: Message) -> Child:
-        child = await Child.start(name, module, config, log=self._folder / f"{name}.log")
-        self._children.append(child)
-        child.on("failure", partial(self._heard, name))
-        self._strain.follow(child)
+    async def _told(self, name: str, config: Message) -> Child:
+        """One of our processes, once it is ready to do what its config says."""
+        child = next(child for child in self._children if child.name == name)
+        await child.send(config)
         await child.first("ready", timeout=START)
         return child
 
@@ -227,27 +238,20 @@ class Session:
             "confdir": str(folder / CA), "keep": False, "calibration": token, "workers": self.order.proxy_workers,
             "log": str(folder / "proxy.log"),
         }  # fmt: skip
-        return await self._start("proxy", proxy_module(self.order.proxy_workers), config)
+        return await self._told("proxy", config)
 
     async def _start_driver(self, key: str) -> Child:
         folder = self._folder.resolve()
         config = {
-            "scenario": str(folder / run_folder.SCENARIO), "base": str(self.order.base.resolve()),
+            "packed": pack(self.order.scenario), "base": str(self.order.base.resolve()),
             "folder": str(folder), "key": key, "target": self._url,
         }  # fmt: skip
-        return await self._start("driver", "chaosllm.adapters.driver", config)
+        return await self._told("driver", config)
 
     async def _start_app(self, command: Command, ready: Message) -> None:
         env = child_environment(ready, self.order.scenario, dict(os.environ))
         self._app = await App.start(command, env, self._folder / "app.log")
         await wait_until_ready(self._url, command.ready, WAIT_STARTED, self._app)
-
-    async def _calibrate(self, url: str, token: str) -> None:
-        try:
-            self.meta["calibration"] = await calibrate(url, token)
-        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
-            self.meta["calibration"] = {"ok": False}
-            self.meta["failures"].append(f"the proxy could not be calibrated: {type(error).__name__}: {error}")
 
     # During --------------------------------------------------------------------------------------
 
@@ -314,6 +318,8 @@ class Session:
 
     async def _stop(self) -> None:
         """Stop injecting, then the load, then everything; returns when no process is left."""
+        if "clock" in self.meta and not self._interrupted and self.company.alone:
+            self._preparing = asyncio.create_task(asyncio.to_thread(prepare))
         proxy = self._child("proxy")
         if proxy is not None:
             await proxy.send({"do": "clean"})
@@ -370,6 +376,8 @@ class Session:
         run_folder.write_json(self._folder / run_folder.META, meta)
         if not ran and not self._interrupted and not isinstance(error, BypassError):
             return Result(error.exit_code if error else Exit.PASS, self._folder, None, error)
+        if self._preparing is not None:
+            await self._preparing
         await self.company.meet()
         self.judging = True
         self.watcher.say("judging")
@@ -378,17 +386,9 @@ class Session:
         except ChaosError as caught:
             return Result(self._code(error or caught, {}), self._folder, None, error or caught)
         except Exception as caught:  # a bug of ours in judging must not cost the error that came before
-            bug = self._bug(caught)
+            bug = our_bug(caught, self._folder)
             return Result(self._code(error or bug, {}), self._folder, None, error or bug)
         return Result(self._code(error, material.summary), self._folder, material, error)
-
-    def _bug(self, caught: Exception) -> ChaosError:
-        """A mistake of ours as an error; its traceback (code lines only, no values) is kept in the folder."""
-        run_folder.write(self._folder / "crash.log", "".join(traceback.format_exception(caught)))
-        return ChaosError(
-            f"this is a bug in chaosllm, not in your app: {type(caught).__name__}: {caught}",
-            hint=f"read the traceback in {self._folder / 'crash.log'}",
-        )
 
     def _code(self, error: ChaosError | None, summary: Mapping[str, Any]) -> Exit:
         if self._interrupted:

@@ -70,6 +70,16 @@ async def listens(url: str) -> str:
     return ""
 
 
+async def refuse_taken(url: str) -> None:
+    """Raise ChaosError when somebody listens where the app is to be started."""
+    if not await listens(url):
+        raise ChaosError(
+            f"cannot be started: something already listens at {url}",
+            hint="stop it, or test it as it runs: name it with --target",
+            blame=Blame.TARGET,
+        )
+
+
 async def free(port: int, count: int) -> bool:
     """Whether nobody listens on `count` ports from `port` on."""
     return all([await listens(f"http://127.0.0.1:{one}") for one in range(port, port + count)])
