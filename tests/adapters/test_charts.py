@@ -11,7 +11,7 @@ import pytest
 import rendering_factory as factory
 from hostile import HOSTILE
 
-from chaosllm.adapters.chart_svg import INK
+from chaosllm.adapters.charts.svg import INK
 from chaosllm.adapters.charts import CHARTS, charts, draw
 from chaosllm.join import Samples, join
 
@@ -20,7 +20,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @pytest.fixture(scope="module")
 def drawn():
-    return draw(factory.run(), factory.summary())
+    return draw(factory.run())
 
 
 def texts(svg: str) -> str:
@@ -77,7 +77,7 @@ def test_phases_are_named_and_faults_are_bands(drawn):
 def test_outcomes_that_never_came_are_not_in_the_legend():
     """A calm run shows good answers and nothing else."""
     run = factory.run(operations=200)
-    found = texts(charts(run, factory.summary())["outcomes"].svg)
+    found = texts(charts(run)["outcomes"].svg)
     assert "good" in found
     assert "error" not in found
 
@@ -85,14 +85,14 @@ def test_outcomes_that_never_came_are_not_in_the_legend():
 def test_same_run_same_bytes(drawn):
     """Drawing again, and two at a time, gives the same bytes."""
     with ThreadPoolExecutor(2) as pool:
-        again = list(pool.map(lambda _: charts(factory.run(), factory.summary()), range(2)))
+        again = list(pool.map(lambda _: charts(factory.run()), range(2)))
     assert again == [{name: chart for name, chart, _ in drawn}] * 2
 
 
 def test_nothing_to_plot_is_a_sentence():
     """A run without any record has no chart, and each says why."""
     empty = join(factory.scenario(), Samples.of([]), [], {})
-    for name, chart, files in draw(empty, {"phases": {}}):
+    for name, chart, files in draw(empty):
         assert chart.svg == "", name
         assert chart.says.endswith(".")
         assert files == {}
@@ -102,7 +102,7 @@ def test_unmatched_calls_are_not_counted_by_operation():
     """Below the least match rate the attempts of an operation are withheld, and the reason is told."""
     run = factory.run()
     lost = [replace(event, operation=None) for event in run.events]
-    chart = charts(join(run.scenario, run.samples, lost, {}), factory.summary())["retries"]
+    chart = charts(join(run.scenario, run.samples, lost, {}))["calls"]
     assert chart.svg == ""
     assert "0% of the calls" in chart.says
 

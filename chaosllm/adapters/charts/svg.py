@@ -15,6 +15,7 @@ from html import escape
 INK = "#010203"
 
 _PROLOGUE = re.compile(r"^.*?(?=<svg\b)", re.DOTALL)
+_TITLE = re.compile(r'\s*<g id="title">.*?</g>', re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _STYLE = re.compile(r"\s*<style type=\"text/css\">.*?</style>", re.DOTALL)
 _ROOT = re.compile(r"<svg\b[^>]*>")
@@ -29,8 +30,15 @@ _LONG = re.compile(r"\d+\.\d{3,}")
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
-def inline(svg: str, name: str, alt: str) -> str:
-    """The drawing as an `<svg>` element for a page; its size is the page's business."""
+def inline(svg: str, name: str, alt: str, *, cut: float = 0.0) -> str:
+    """The drawing as an `<svg>` element for a page; its size is the page's business.
+
+    `cut`: points at the top that hold the title (a group of the id "title"), for which a page has its own heading.
+    """
+    svg = _TITLE.sub("", svg, count=1)
+    if cut and (found := _VIEW.search(svg)):
+        _, _, width, height = found[1].split()
+        svg = svg.replace(found[0], f'viewBox="0 {cut:g} {width} {float(height) - cut:g}"', 1)
     return _dressed(svg, name, f'role="img" aria-label="{escape(alt)}"', "")
 
 
