@@ -37,9 +37,10 @@ def histogram(run: Run, group: Group) -> Histogram | None:
 
 
 def by_provider(run: Run, among: list[Group]) -> tuple[list[str], Floats]:
-    """(providers, the most called first; calls for one operation due, by group and provider).
+    """(providers, the most called first; calls for one operation sent, by group and provider).
 
-    Calls go with their operation where calls are matched, else with the phase in which the proxy saw them.
+    NaN where none was sent. Calls go with their operation where calls are matched, else with the phase in which the
+    proxy saw them.
     """
     group_of = group_of_call(run, among)
     names = [event.provider for event in run.events]
@@ -49,9 +50,10 @@ def by_provider(run: Run, among: list[Group]) -> tuple[list[str], Floats]:
     found = np.zeros((len(among), len(providers)))
     known = np.flatnonzero(group_of >= 0)
     np.add.at(found, (group_of[known], np.array([place[names[at]] for at in known], dtype=np.int64)), 1)
-    due = np.array([len(group.due(run)) for group in among], dtype=np.float64)
+    dropped = run.samples.was(Outcome.DROPPED)
+    sent = np.array([np.count_nonzero(~dropped[group.due(run)]) for group in among], dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        rate: Floats = np.where(due[:, None] > 0, found / due[:, None], 0.0)
+        rate: Floats = np.where(sent[:, None] > 0, found / sent[:, None], np.nan)
     return providers, rate
 
 

@@ -39,8 +39,9 @@ class Windows:
         return found
 
     def at(self, t: Floats) -> Ints:
-        """The window of each time; -1 before the first and after the last."""
+        """The window of each time; -1 before the first and after the last, which holds its own end."""
         found = np.searchsorted(self.edges, t, side="right").astype(np.int64) - 1
+        found[t == self.edges[-1]] = len(self) - 1
         return np.where(found < len(self), found, -1)
 
 

@@ -54,15 +54,15 @@ CHARTS: Mapping[str, Maker] = {
 
 def charts(run: Run) -> dict[str, Chart]:
     """Every chart of a run by name, ready for a page."""
-    return {name: shown for name, shown, _ in _drawn(run)}
+    return {name: shown for name, shown, _ in _drawn(run, files=False)}
 
 
 def draw(run: Run) -> list[tuple[str, Chart, dict[str, bytes]]]:
     """(name, chart, its files by name as SVG and PNG), in the order in which a page shows them."""
-    return list(_drawn(run))
+    return list(_drawn(run, files=True))
 
 
-def _drawn(run: Run) -> Iterator[tuple[str, Chart, dict[str, bytes]]]:
+def _drawn(run: Run, *, files: bool) -> Iterator[tuple[str, Chart, dict[str, bytes]]]:
     with styled():
         for name, maker in CHARTS.items():
-            yield name, *chart(name, maker(run))
+            yield name, *chart(name, maker(run), files=files)

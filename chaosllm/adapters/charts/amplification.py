@@ -53,13 +53,9 @@ def draw(run: Run) -> Drawing:
 
 
 def _each(run: Run, found: list[Group]) -> list[tuple[Group, float]]:
-    """Calls for one operation that was due, by group."""
+    """Calls for one operation that was sent, by group."""
     _, rate = by_provider(run, found)
-    known = [len(group.due(run)) > 0 for group in found]
-    return [
-        (group, float(mine.sum()) if there else float("nan"))
-        for group, mine, there in zip(found, rate, known, strict=True)
-    ]
+    return [(group, float(mine.sum())) for group, mine in zip(found, rate, strict=True)]
 
 
 def _says(each: list[tuple[Group, float]]) -> str:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from chaosllm.adapters.charts import style
 from chaosllm.adapters.charts.drawing import Drawing, nothing
@@ -41,7 +42,8 @@ def draw(run: Run) -> Drawing:
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
     axes.set_xlim(0, float(total.max()) * 1.5 or 1.0)
-    axes.set_xlabel("tokens billed for one good answer; beside it the price of 1,000")
+    axes.set_xlabel("tokens for one good answer (in USD: for 1,000)")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     style.legend(axes)
     shows = "Tokens billed for each good answer, in and out, by phase, with their price."
     return Drawing(figure, TITLE, shows, _says(found))

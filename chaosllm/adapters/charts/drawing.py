@@ -49,15 +49,16 @@ def nothing(title: str, why: str) -> Drawing:
     return Drawing(None, title, "", why)
 
 
-def chart(name: str, drawing: Drawing) -> tuple[Chart, dict[str, bytes]]:
-    """The chart for a page, and its files by name; no file where there is no picture."""
+def chart(name: str, drawing: Drawing, *, files: bool = True) -> tuple[Chart, dict[str, bytes]]:
+    """The chart for a page, and its files by name; no file where there is no picture, or none is asked for."""
     if drawing.figure is None:
         return Chart("", drawing.title, "", drawing.says), {}
     _entitle(drawing.figure, drawing.title)
     text = _svg(drawing.figure)
     shown = Chart(inline(text, name, drawing.alt, cut=TITLE * 72), drawing.title, drawing.alt, drawing.says)
-    files = {f"{name}.svg": standalone(text, name, drawing.alt).encode(), f"{name}.png": _png(drawing.figure)}
-    return shown, files
+    if not files:
+        return shown, {}
+    return shown, {f"{name}.svg": standalone(text, name, drawing.alt).encode(), f"{name}.png": _png(drawing.figure)}
 
 
 def _entitle(figure: Figure, title: str) -> None:

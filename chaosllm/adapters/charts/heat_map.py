@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.patches import Patch, Rectangle
 
@@ -24,51 +24,76 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "info": (style.GREY, "i"),
 }
 MOST_CODES = 24
-#: Inches of a cell's height.
-CELL = 0.3
+#: Inches of a cell's height, and points that names down the side leave for all cells of a line.
+CELL, ROOM = 0.28, 215.0
 
 
 def draw(rows: Sequence[Row], codes: Sequence[str] | None = None) -> Drawing:
-    """A row for each of `rows`, a column for each code (None: those that were seen, the gravest first)."""
+    """A grid of `rows` by codes (None: those that were seen, the gravest first); the longer side goes down the page.
+
+    Because a page has no end downwards, and a phone is narrow.
+    """
     columns = list(codes_of(rows) if codes is None else codes)[:MOST_CODES]
     if not rows:
         return nothing(TITLE, "No run was judged, so there is no finding to plot.")
     if not columns:
         return nothing(TITLE, f"No finding in {words.counted(len(rows), 'run')}: there is nothing to plot.")
-    # Codes are long and runs are many: codes stand down the side, where both can be read on a phone.
-    figure, axes = style.figure(1.55 + CELL * len(columns))
+    upright = len(rows) >= len(columns)  # runs go down
+    across, down = (len(columns), len(rows)) if upright else (len(rows), len(columns))
+    figure, axes = style.figure(1.75 + CELL * down)
+    room = ROOM / across
+    # Counts in all cells or in none, because a letter alone beside counts would read as "once".
+    cells = [f"{_look(one)[1]} {_short(one.count)}" for row in rows for one in row.seen.values()]
+    counts = max((len(text) for text in cells), default=0) * style.LETTER + 2 <= room
     for x, row in enumerate(rows):
         for y, code in enumerate(columns):
-            _cell(axes, x, y, row.seen.get(code), withheld=code in row.withheld, wide=len(rows) <= 8)
-    axes.set_xlim(0, len(rows))
-    axes.set_ylim(len(columns), 0)
-    axes.set_yticks([y + 0.5 for y in range(len(columns))], [style.label(code, 26) for code in columns])
+            at = (y, x) if upright else (x, y)
+            _cell(axes, at, row.seen.get(code), withheld=code in row.withheld, counts=counts)
+    names, above = [style.label(row.name, 22) for row in rows], [style.label(code, 24) for code in columns]
+    if not upright:
+        names, above = above, names
+    axes.set_xlim(0, across)
+    axes.set_ylim(down, 0)
+    axes.set_yticks([y + 0.5 for y in range(down)], names)
     axes.xaxis.tick_top()
-    axes.set_xticks([x + 0.5 for x in range(len(rows))], [style.label(row.name, 22) for row in rows], rotation=45,
-                    ha="left", rotation_mode="anchor")  # fmt: skip
+    aslant = room >= 14  # points between two lines of letters that do not touch
+    axes.set_xticks(
+        [x + 0.5 for x in range(across)], above, rotation=45 if aslant else 90, ha="left" if aslant else "center",
+        rotation_mode="anchor" if aslant else "default", fontsize=9 if aslant else 8,
+    )  # fmt: skip
     axes.tick_params(length=0)
     axes.grid(visible=False)
+    axes.hlines(range(down + 1), 0, across, color=style.INK, alpha=0.2, linewidth=0.5, clip_on=False)
+    axes.vlines(range(across + 1), 0, down, color=style.INK, alpha=0.2, linewidth=0.5, clip_on=False)
     for spine in axes.spines.values():
         spine.set_visible(False)
     _legend(axes, rows, columns)
-    shows = "A grid of finding codes by run; a cell holds the letter of the severity and how often it was seen."
+    shows = "A grid of runs by finding codes; a cell holds the letter of the severity and, where it fits, how often."
     return Drawing(figure, TITLE, shows, _says(rows, columns))
 
 
-def _cell(axes: Axes, x: int, y: int, seen: Seen | None, *, withheld: bool, wide: bool) -> None:
-    colour, letter = _LOOKS.get(seen.severity, _LOOKS["info"]) if seen else ("none", "")
-    faint = 1.0 if seen else 0.35
+def _look(seen: Seen) -> tuple[str, str]:
+    return _LOOKS.get(seen.severity, _LOOKS["info"])
+
+
+def _short(count: int) -> str:
+    return str(count) if count < 1000 else f"{count / 1000:.0f}k"
+
+
+def _cell(axes: Axes, at: tuple[int, int], seen: Seen | None, *, withheld: bool, counts: bool) -> None:
+    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8.5}
+    middle = (at[0] + 0.5, at[1] + 0.52)
+    if seen is None:
+        if withheld:
+            axes.text(*middle, "?", **look)
+        return
+    colour, letter = _look(seen)
     axes.add_patch(
-        Rectangle((x + 0.04, y + 0.06), 0.92, 0.88, facecolor=colour, edgecolor=style.INK, linewidth=0.4, alpha=faint)
+        Rectangle((at[0] + 0.03, at[1] + 0.05), 0.94, 0.9, facecolor=colour, edgecolor=style.INK, linewidth=0.4)
     )
-    text = "?" if withheld else ""
-    if seen is not None:
-        text = f"{letter} {words.count(seen.count)}" if wide else letter
-    bold = seen is not None and seen.severity == "critical"
-    axes.text(
-        x + 0.5, y + 0.52, text, ha="center", va="center", fontsize=8.5, color="#000000" if seen else style.INK,
-        fontweight="bold" if bold else "normal",
-    )  # fmt: skip
+    bold = "bold" if seen.severity == "critical" else "normal"
+    text = f"{letter} {_short(seen.count)}" if counts else letter
+    axes.text(*middle, text, color="#000000", fontweight=bold, **look)
 
 
 def _legend(axes: Axes, rows: Sequence[Row], columns: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ _COLOURS = {"p50": style.BLUE, "p95": style.VERMILLION, "p99": style.PURPLE, "sl
 
 def draw(run: Run) -> Drawing:
     """p50, p95 and p99 by window; the slowest one instead of a p99 that so few operations cannot bear."""
-    into = windows(run, least=LEAST[95])
+    into = windows(run, least=1.5 * LEAST[95])
     found = percentiles(run, np.minimum(run.latency, run.timeout), into)
     lines = _lines(found)
     if not any(np.isfinite(row).any() for _, row in lines):

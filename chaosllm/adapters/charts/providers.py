@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from chaosllm.adapters.charts import style
 from chaosllm.adapters.charts.drawing import Drawing, nothing
@@ -27,7 +28,7 @@ def draw(run: Run) -> Drawing:
     """A bar for each phase, in parts by provider."""
     found = groups(run, most=MOST_PHASES)
     providers, rate = by_provider(run, found)
-    there = [at for at, group in enumerate(found) if len(group.due(run))]
+    there = [at for at, group in enumerate(found) if np.isfinite(rate[at]).any()]
     if not providers or not there:
         return nothing(TITLE, "The proxy saw no call to an LLM in a judged phase.")
     found, rate = [found[at] for at in there], rate[there]
@@ -48,7 +49,8 @@ def draw(run: Run) -> Drawing:
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
     axes.set_xlim(0, max(float(left.max()) * 1.15, 1.0))
-    axes.set_xlabel("calls for one operation that was due (mean)")
+    axes.set_xlabel("calls for one operation (mean)")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     style.legend(axes)
     says = _says(list(zip(found, rate, strict=True)), providers, left)
     return Drawing(figure, TITLE, "Mean calls for one operation by phase, in parts by provider.", says)

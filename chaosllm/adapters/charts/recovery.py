@@ -24,7 +24,8 @@ def draw(run: Run) -> Drawing:
     """The share of good answers and p95 around the end of the fault, each beside the baseline's."""
     found = way_back(run)
     if found is None:
-        return nothing(TITLE, "No operation was due in a recovery phase after a fault, so a way back cannot be shown.")
+        why = "the run was stopped before" if run.stopped else "no operation was due in a recovery phase after a fault"
+        return nothing(TITLE, f"A way back cannot be shown: {why}.")
     figure, above, below = style.two(3.9)
     above.stairs(found.good, found.edges, baseline=None, color=style.GREEN, linewidth=1.8, label="good answers")
     below.stairs(found.p95, found.edges, baseline=None, color=style.VERMILLION, linewidth=1.8,

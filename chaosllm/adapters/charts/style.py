@@ -186,12 +186,19 @@ def seconds_ticks(axes: Axes) -> None:
 
 
 def _names(axes: Axes, phases: Sequence[Phase]) -> None:
-    """Beside each other where all fit, aslant where they are many, and only those that fit where they are more."""
+    """Beside each other where all but the warm-up's fit, aslant where they are many, and else those that fit."""
     whole = phases[-1].end or 1.0
     rooms = [int(phase.duration / whole * PLOT / LETTER) for phase in phases]
     names = [words.clean(phase.name, longest=60) for phase in phases]
-    aslant = any(len(name) > room for name, room in zip(names, rooms, strict=True))
-    aslant = aslant and min(phase.duration for phase in phases) / whole * PLOT >= 11  # points between two lines
+    told = [phase.role is not Role.WARMUP for phase in phases]
+    short = any(len(name) > room and this for name, room, this in zip(names, rooms, told, strict=True))
+    # 11 points between two lines of letters, below which they run into each other.
+    aslant = short and min(phase.duration for phase in phases) / whole * PLOT >= 11
+    for name, room, phase in zip(names, rooms, phases, strict=True)
+        if phase.role is not Role.WARMUP
+    ]
+    # 11 points between two lines of letters, below which they run into each other.
+    aslant = any(short) and min(phase.duration for phase in phases) / whole * PLOT >= 11
     for name, room, phase in zip(names, rooms, phases, strict=True):
         fault = bool(phase.rules)
         text = words.clean(name, longest=14) if aslant else name

@@ -33,7 +33,7 @@ def drawing(made: Mapping[str, Any], span: Range) -> Drawing:
     if not made["curve"]:
         return nothing(TITLE, "No level was tried, so there is no curve to plot.")
     path = style.label(made["path"], 40)
-    figure, axes = style.figure()
+    figure, axes = style.figure(3.7)
     _objective(axes, made)
     _breaking(axes, made, span)
     _curve(axes, made)
@@ -56,14 +56,14 @@ def drawing(made: Mapping[str, Any], span: Range) -> Drawing:
 def _objective(axes: Any, made: Mapping[str, Any]) -> None:
     """The bound as a line, where what is drawn is what it bounds."""
     objective = made["objective"]
-    text = style.label(objective["text"], 44)
     if objective["counted"]:
         axes.axhline(
-            objective["good"], color=style.INK, alpha=0.7, linewidth=1.2, linestyle=style.DASHES[2], label=text
-        )
-        axes.set_ylabel("operations that count as good")
+            objective["good"], color=style.INK, alpha=0.7, linewidth=1.2, linestyle=style.DASHES[2],
+            label=f"objective: {words.share(objective['good'])}",
+        )  # fmt: skip
+        axes.set_ylabel("good operations")
     else:
-        axes.set_ylabel(f"runs that met {text}")
+        axes.set_ylabel("runs that met the objective")
     axes.set_ylim(-0.03, 1.03)
 
 
