@@ -11,8 +11,8 @@ import pytest
 import rendering_factory as factory
 from hostile import HOSTILE
 
-from chaosllm.adapters.charts.svg import INK
 from chaosllm.adapters.charts import CHARTS, charts, draw
+from chaosllm.adapters.charts.svg import INK
 from chaosllm.join import Samples, join
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -192,13 +192,9 @@ def _names(axes: Axes, phases: Sequence[Phase]) -> None:
     names = [words.clean(phase.name, longest=60) for phase in phases]
     told = [phase.role is not Role.WARMUP for phase in phases]
     short = any(len(name) > room and this for name, room, this in zip(names, rooms, told, strict=True))
+    middles = np.array([(phase.start + phase.end) / 2 for phase in phases]) / whole * PLOT
     # 11 points between two lines of letters, below which they run into each other.
-    aslant = short and min(phase.duration for phase in phases) / whole * PLOT >= 11
-    for name, room, phase in zip(names, rooms, phases, strict=True)
-        if phase.role is not Role.WARMUP
-    ]
-    # 11 points between two lines of letters, below which they run into each other.
-    aslant = any(short) and min(phase.duration for phase in phases) / whole * PLOT >= 11
+    aslant = short and float(np.diff(middles).min(initial=PLOT)) >= 11
     for name, room, phase in zip(names, rooms, phases, strict=True):
         fault = bool(phase.rules)
         text = words.clean(name, longest=14) if aslant else name
