@@ -51,7 +51,7 @@ def by_provider(run: Run, among: list[Group]) -> tuple[list[str], Floats]:
     known = np.flatnonzero(group_of >= 0)
     np.add.at(found, (group_of[known], np.array([place[names[at]] for at in known], dtype=np.int64)), 1)
     dropped = run.samples.was(Outcome.DROPPED)
-    sent = np.array([np.count_nonzero(~dropped[group.due(run)]) for group in among], dtype=np.float64)
+    sent = np.array([np.count_nonzero(~dropped[group.counted(run)]) for group in among], dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         rate: Floats = np.where(sent[:, None] > 0, found / sent[:, None], np.nan)
     return providers, rate
@@ -62,7 +62,7 @@ def group_of_call(run: Run, among: list[Group]) -> Ints:
     if run.joined:
         of_row = np.full(len(run.samples) + 1, -1, dtype=np.int64)  # the last place is that of no row
         for at, group in enumerate(among):
-            of_row[group.due(run)] = at
+            of_row[group.counted(run)] = at
         found = of_row[run.row_of]
         calls = np.array([is_call(event) for event in run.events], dtype=bool)
         return np.where(calls, found, -1)

@@ -25,6 +25,10 @@ class Group:
         """Rows of the operations that metrics of these phases count."""
         return _rows(run, "rows", self.phases)
 
+    def counted(self, run: Run) -> Ints:
+        """Rows over which calls are counted: those of metrics where calls are matched, else all that were due."""
+        return self.rows(run) if run.joined else self.due(run)
+
     def due(self, run: Run) -> Ints:
         """Rows of all operations that were due in them."""
         return _rows(run, "due", self.phases)

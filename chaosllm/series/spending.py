@@ -52,7 +52,7 @@ def bills(run: Run, among: list[Group]) -> list[Bill]:
     for at, group in enumerate(among):
         mine = np.flatnonzero(paid & (group_of == at))
         costs = tokens_in[mine] * for_in[model[mine]] + tokens_out[mine] * for_out[model[mine]]
-        good = int(run.good[group.due(run)].sum())
+        good = int(run.good[group.counted(run)].sum())
         estimated = bool(guessed[mine].any() or unknown[model[mine]].any())
         tokens = int(tokens_in[mine].sum()), int(tokens_out[mine].sum())
         found.append(Bill(group, *tokens, float(costs.sum()), good, estimated))

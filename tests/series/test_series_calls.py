@@ -55,9 +55,11 @@ def test_calls_by_provider_are_those_of_the_events(matched):
     providers, rate = by_provider(run, found)
     assert providers == ["openai", "anthropic"]
     for at, one in enumerate(found):
-        sent = sum(run.samples.outcome[row] != list(Outcome).index(Outcome.DROPPED) for row in one.due(run))
+        rows = set(run.rows(one.name) if matched else run.due(one.name))
+        sent = sum(run.samples.outcome[row] != list(Outcome).index(Outcome.DROPPED) for row in rows)
         for place, name in enumerate(providers):
-            calls = sum(event.phase == one.name and event.provider == name for event in run.events)
+            mine = [event for event in run.events if event.phase == one.name and event.provider == name]
+            calls = sum(not matched or event.operation in rows for event in mine)
             assert rate[at, place] == pytest.approx(calls / sent)
 
 
@@ -65,8 +67,9 @@ def test_bills_add_up_call_by_call():
     """Refused calls cost nothing; a model without a price is an estimate, and only its phase says so."""
     run = made.run(conduct, made.scenario(prices={"gpt-4o": Price(1.0, 2.0)}))
     before, storm, _ = bills(run, groups(run))
-    assert (before.tokens_in, before.tokens_out, before.good) == (10 * 400, 50 * 400, 400)
-    assert before.usd == pytest.approx(400 * (10 * 1.0 + 50 * 2.0) / 1e6)
+    n = len(run.rows("baseline"))
+    assert (before.tokens_in, before.tokens_out, before.good) == (10 * n, 50 * n, n)
+    assert before.usd == pytest.approx(n * (10 * 1.0 + 50 * 2.0) / 1e6)
     assert not before.estimated
     served = [event for event in run.events if event.phase == "storm" and event.status == 200]
     ours = sum(event.model == "gpt-4o" for event in served)

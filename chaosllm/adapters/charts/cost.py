@@ -57,7 +57,7 @@ def _beside(bill: Bill) -> str:
     about = "~" if bill.estimated else ""
     if not bill.good:
         return f"no good answer, {about}{words.money(bill.usd)} in all"
-    return f"{about}{words.money(bill.per_good(bill.usd) * 1000)}"
+    return f"{about}{bill.per_good(bill.usd) * 1000:,.3g} USD"
 
 
 def _says(found: list[Bill]) -> str:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from chaosllm.join import Run
 
-#: Pixels of a PNG for each inch: 784 for its width.
-PIXELS = 160
+#: Pixels of a PNG for each inch: 792 for its width.
+PIXELS = 176
 
 
 @dataclass(frozen=True, slots=True)

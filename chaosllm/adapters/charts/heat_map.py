@@ -25,7 +25,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
 }
 MOST_CODES = 24
 #: Inches of a cell's height, and points that names down the side leave for all cells of a line.
-CELL, ROOM = 0.28, 215.0
+CELL, ROOM = 0.28, 190.0
 
 
 def draw(rows: Sequence[Row], codes: Sequence[str] | None = None) -> Drawing:

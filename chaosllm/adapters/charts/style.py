@@ -70,8 +70,8 @@ STYLE: Mapping[str, Any] = {
     "legend.columnspacing": 1.4,
     "legend.handletextpad": 0.6,
 }
-#: Inches at 72 points: a phone of 360 px has room for 334 of them.
-WIDTH, HEIGHT = 4.9, 3.3
+#: Inches at 72 points: a phone of 360 px shows 336 px of a page, and so each of 324 points at a little over a pixel.
+WIDTH, HEIGHT = 4.5, 3.2
 #: Inches above each picture for its title, which the page cuts off again: it has its own headings.
 TITLE = 0.3
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (7, 1.5, 1.5, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
@@ -86,7 +86,7 @@ OUTCOME_HATCHES: Mapping[str, str] = {
     "dropped": "|||",
 }
 #: Points of a letter of 9 points, on average, and of a picture's plot: what fits beside each other.
-LETTER, PLOT = 5.4, 295.0
+LETTER, PLOT = 5.4, 265.0
 
 #: Because rcParams belong to the whole process, and `demo` draws two runs at a time.
 _LOCK = threading.Lock()
