@@ -53,8 +53,11 @@ def pooled(gaps: Sequence[Sequence[int]], rows: Iterable[int]) -> Ints:
     return counts.astype(np.int64)
 
 
-def of_classes(counts: Ints) -> Curve | None:
-    """The curve of gaps counted by class, each taken for the middle of its class; None without a gap."""
+def of_classes(counts: Ints, longest: float = np.inf) -> Curve | None:
+    """The curve of gaps counted by class, each taken for the middle of its class; None without a gap.
+
+    `longest`: seconds of the longest gap, where it is known, because the middle of the last class may lie above it.
+    """
     n = int(counts.sum())
     used = np.flatnonzero(counts)
-    return Curve(_MIDDLES[used], np.cumsum(counts[used]) / n, n) if n else None
+    return Curve(np.minimum(_MIDDLES[used], longest), np.cumsum(counts[used]) / n, n) if n else None

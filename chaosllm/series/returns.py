@@ -80,7 +80,7 @@ def _windows(run: Run, edges: Floats) -> tuple[Floats, Floats, Floats]:
     at = np.searchsorted(edges, due[inside], side="right") - 1
     n = np.bincount(at, minlength=len(edges) - 1).astype(np.float64)
     good = np.bincount(at, weights=run.good[inside], minlength=len(edges) - 1)
-    latency = run.latency[inside]
+    latency = np.minimum(run.latency[inside], run.timeout)  # a hang lasts for its user until the deadline
     ended = [latency[(at == place) & np.isfinite(latency)] for place in range(len(n))]
     p95 = np.array([quantile(part, 0.95) for part in ended])
     with np.errstate(invalid="ignore"):

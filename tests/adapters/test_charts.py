@@ -13,7 +13,7 @@ import run_factory as made
 from chart_factory import streaming
 from hostile import HOSTILE
 
-from chaosllm.adapters.charts import CHARTS, charts, draw
+from chaosllm.adapters.charts import CHARTS, charts, draw, drawing
 from chaosllm.adapters.charts.style import styled
 from chaosllm.adapters.charts.svg import INK
 from chaosllm.join import Samples, join
@@ -131,7 +131,8 @@ def test_hostile_names_are_drawn_as_text():
             event.provider = some[event.ordinal % len(some)]
         with styled():
             shown = [
-                chart(name, CHARTS[name](run), files=False)[0] for name in ("outcomes", "distribution", "providers")
+                drawing.chart(name, CHARTS[name](run), files=False)[0]
+                for name in ("outcomes", "distribution", "providers")
             ]
         for made_of in shown:
             root = ET.fromstring(made_of.svg)

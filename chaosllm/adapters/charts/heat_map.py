@@ -102,7 +102,7 @@ def _legend(axes: Axes, rows: Sequence[Row], columns: Sequence[str]) -> None:
     if any(code in row.withheld for row in rows for code in columns):
         kinds.append(("?: not looked for", "none"))
     parts = [Patch(facecolor=colour, edgecolor=style.INK, linewidth=0.4, label=label) for label, colour in kinds]
-    axes.figure.legend(handles=parts, loc="outside lower center", ncols=min(max(len(parts), 1), 3))
+    axes.figure.legend(handles=parts, loc="outside lower center", ncols=style.columns([label for label, _ in kinds]))
 
 
 def _says(rows: Sequence[Row], columns: Sequence[str]) -> str:

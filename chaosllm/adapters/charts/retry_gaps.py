@@ -99,7 +99,9 @@ def _legend(axes: Axes, found: Waits) -> None:
     ]
     if found.asked:
         parts.append(Line2D([], [], color=style.INK, linewidth=2.0, label="Retry-After"))
-    axes.figure.legend(handles=parts, loc="outside lower center", ncols=len(parts))
+    axes.figure.legend(
+        handles=parts, loc="outside lower center", ncols=style.columns([str(part.get_label()) for part in parts])
+    )
 
 
 def _says(found: Waits) -> str:

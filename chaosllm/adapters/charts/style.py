@@ -216,11 +216,15 @@ def legend(axes: Axes, *more: Axes) -> None:
     for other in more:
         found = other.get_legend_handles_labels()
         handles, labels = handles + found[0], labels + found[1]
-    if not handles:
-        return
-    longest = max(len(text) for text in labels)
-    columns = next((n for n in (4, 3, 2) if n * (longest * LETTER + 42) <= WIDTH * 72), 1)
-    axes.figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, len(labels)))
+    if handles:
+        axes.figure.legend(handles, labels, loc="outside lower center", ncols=columns(labels))
+
+
+def columns(labels: Sequence[str]) -> int:
+    """How many columns of a legend fit beside each other."""
+    longest = max((len(text) for text in labels), default=0)
+    most = next((n for n in (4, 3, 2) if n * (longest * LETTER + 42) <= WIDTH * 72), 1)
+    return max(1, min(most, len(labels)))
 
 
 def rate_axis(axes: Axes, top: float, what: str) -> None:
