@@ -133,7 +133,9 @@ def rate(value: object) -> str:
     found = number(value)
     if found is None:
         return NONE
-    return f"{found:,.0f}/s" if found >= 100 else f"{found:.1f}/s" if found >= 1 or not found else f"{found:.2g}/s"
+    if found == 0 or found >= 100:
+        return f"{found:,.0f}/s"
+    return f"{found:.1f}/s" if found >= 1 else f"{found:.2g}/s"
 
 
 def money(value: object) -> str:

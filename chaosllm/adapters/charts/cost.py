@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from chaosllm.adapters.charts import style
 from chaosllm.adapters.charts.drawing import Drawing, nothing
-from chaosllm.adapters.charts.telling import by_group, compared, name, times
+from chaosllm.adapters.charts.telling import by_group, compared, listed, name, times
 from chaosllm.renderers import _words as words
 from chaosllm.series.groups import groups
 from chaosllm.series.spending import Bill, bills
@@ -24,7 +23,7 @@ MOST_PHASES = 14
 
 def draw(run: Run) -> Drawing:
     """Tokens billed for each good answer by phase, what went in and what came out, with the dollars beside them."""
-    found = [bill for bill in bills(run, groups(run, most=MOST_PHASES)) if bill.tokens or bill.good]
+    found = [bill for bill in bills(run, groups(run, most=MOST_PHASES)) if len(bill.group.due(run))]
     if not any(bill.tokens for bill in found):
         return nothing(TITLE, "No call of a judged phase was billed a token, so a good answer has no cost to plot.")
     figure, axes = style.figure(1.25 + 0.3 * max(len(found), 2))
@@ -64,11 +63,14 @@ def _says(found: list[Bill]) -> str:
     values = [(bill.group, bill.per_good(bill.tokens)) for bill in found]
     pair = compared(values)
     guess = " Prices are estimates where no price or no usage is known (~)." if any(b.estimated for b in found) else ""
-    lost = [bill for bill in found if math.isnan(bill.per_good(1)) and bill.tokens]
-    spent = f" {words.count(lost[0].tokens)} tokens bought no good answer in {name(lost[0].group)}." if lost else ""
+    lost = [bill for bill in found if not bill.good]
+    tokens = sum(bill.tokens for bill in lost)
+    price = f", for {words.counted(tokens, 'token')}" if tokens else ""
+    where = listed([name(bill.group) for bill in lost[:3]])
+    spent = f" No answer was good in {where}{price}." if lost else ""
     if pair is None:
         told = by_group(values[:6], words.count)
-        return f"A good answer took {told} tokens.{spent}{guess}" if told else f"No answer was good.{spent}{guess}"
+        return (f"Tokens for a good answer: {told}.{spent}" if told else spent.strip()) + guess
     (before, was), (fault, now) = pair
     if was and now / was > 1.1:
         return (

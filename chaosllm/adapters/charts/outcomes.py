@@ -57,28 +57,30 @@ def _says(run: Run) -> str:
         return f"No fault was on while operations came: {words.count(run.good.sum())} of {words.count(n)} were good."
     rows = low[0].due(run)
     bad = len(rows) - int(run.good[rows].sum())
-    several = sum(group.role is Role.FAULT for group, _ in shares) > 1
-    where = f"In {name(low[0])}{', the worst fault' if several else ''}"
-    beside = _beside(first(found, Role.BASELINE), shares)
+    faults = [group for group, share in shares if group.role is Role.FAULT and not np.isnan(share)]
     if not bad:
-        return f"{where}, all of {words.counted(len(rows), 'operation')} got a good answer{beside}."
+        n = sum(len(group.due(run)) for group in faults)
+        under = f"In {name(faults[0])}" if len(faults) == 1 else f"Under {len(faults)} faults"
+        return f"{under}, all of {words.counted(n, 'operation')} got a good answer."
+    where = f"In {name(low[0])}{', the worst fault' if len(faults) > 1 else ''}"
     codes = np.asarray(run.samples.outcome)[rows]
     counts = {outcome: int((codes == code).sum()) for code, outcome in enumerate(OUTCOMES)}
     most = max((outcome for outcome in OUTCOMES if outcome is not Outcome.GOOD), key=lambda one: counts[one])
     said = f"{words.count(bad)} of {words.counted(len(rows), 'operation')} got no good answer"
     kind = "all of them" if counts[most] == bad else f"{words.count(counts[most])} of them"
-    return f"{where}, {said} ({words.share(bad / len(rows))}), {kind} {_KINDS[most]}{beside}."
+    beside = _beside(first(found, Role.BASELINE), shares)
+    return f"{where}, {said} ({words.share(bad / len(rows))}): {kind} {_KINDS[most]}{beside}."
 
 
 _KINDS = {
-    Outcome.DEGRADED: "a declared fallback",
-    Outcome.WRONG: "a wrong answer",
-    Outcome.ERROR: "an error",
-    Outcome.HANG: "nothing within the deadline",
-    Outcome.DROPPED: "never sent",
+    Outcome.DEGRADED: "got a declared fallback",
+    Outcome.WRONG: "got a wrong answer",
+    Outcome.ERROR: "got an error",
+    Outcome.HANG: "got nothing within the deadline",
+    Outcome.DROPPED: "were never sent",
 }
 
 
 def _beside(baseline: Group | None, shares: list[tuple[Group, float]]) -> str:
     share = next((value for group, value in shares if group == baseline), float("nan"))
-    return "" if np.isnan(share) else f"; in the baseline {words.share(1 - share)} got none"
+    return "" if np.isnan(share) else f"; in the baseline, {words.share(1 - share)}"

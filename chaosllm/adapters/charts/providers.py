@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from chaosllm.adapters.charts import style
 from chaosllm.adapters.charts.drawing import Drawing, nothing
-from chaosllm.adapters.charts.telling import by_group, name
+from chaosllm.adapters.charts.telling import by_group, compared, name
 from chaosllm.renderers import _words as words
 from chaosllm.scenario import Role
 from chaosllm.series.calls import by_provider
@@ -66,5 +66,9 @@ def _says(rows: list[tuple[Group, Floats]], providers: list[str], total: Floats)
             rest = words.clean(providers[1], 30) if len(providers) == 2 else "others"
             main = words.clean(providers[0], 30)
             return f"{rest} got at most {words.share(most)} of the calls (in {name(group)}); {main} the rest."
-    told = by_group([(group, float(value)) for (group, _), value in zip(rows, total, strict=True)][:6], words.plain)
-    return f"All calls went to {words.clean(providers[0], 30)}: for one operation {told}."
+    values = [(group, float(value)) for (group, _), value in zip(rows, total, strict=True)]
+    to = f"All calls went to {words.clean(providers[0], 30)}"
+    if (pair := compared(values)) is None or len(values) <= 3:
+        return f"{to}: for one operation {by_group(values, words.plain)}."
+    (before, was), (fault, now) = pair
+    return f"{to}: for one operation {words.plain(was)} in {name(before)}, at most {words.plain(now)} in {name(fault)}."
