@@ -17,6 +17,7 @@ from chaosllm.adapters.charts import CHARTS, charts, draw, drawing
 from chaosllm.adapters.charts.style import styled
 from chaosllm.adapters.charts.svg import INK
 from chaosllm.join import Samples, join
+from chaosllm.prices import Price
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -161,6 +162,17 @@ def test_files_carry_a_title_and_the_page_does_not(drawn):
         whole = [float(part) for part in ET.fromstring(alone).get("viewBox").split()]
         assert box[1] + box[3] == pytest.approx(whole[3])
         assert box[1] > 15
+
+
+def test_numbers_in_words_keep_their_digits():
+    """A coordinate is cut to a hundredth of a point; a price, or a model's version, is not."""
+    of = made.scenario(warmup=0, baseline=5, fault=5, recovery=0)
+    phases = (replace(of.phases[0], name="v1.23456"), of.phases[1])
+    run = made.run(streaming(), replace(of, phases=phases, prices={"gpt-4o": Price(0.1, 0.2)}), rate=8)
+    found = charts(run)
+    assert "v1.23456" in texts(found["outcomes"].svg)
+    assert "0.011 USD" in texts(found["cost"].svg)
+    assert "v1.23456" in ET.fromstring(found["distribution"].svg).get("aria-label", "")
 
 
 def test_colour_never_tells_alone(drawn):

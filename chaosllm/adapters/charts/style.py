@@ -221,10 +221,13 @@ def legend(axes: Axes, *more: Axes) -> None:
 
 
 def columns(labels: Sequence[str]) -> int:
-    """How many columns of a legend fit beside each other."""
-    longest = max((len(text) for text in labels), default=0)
-    most = next((n for n in (4, 3, 2) if n * (longest * LETTER + 42) <= WIDTH * 72), 1)
-    return max(1, min(most, len(labels)))
+    """How many columns of a legend fit beside each other; a column is as wide as its widest label."""
+    widths = [len(text) * LETTER + 42 for text in labels]
+    for n in range(len(widths), 1, -1):
+        parts = np.array_split(np.array(widths), n)  # as matplotlib fills them: down, then across
+        if sum(float(part.max()) for part in parts) <= WIDTH * 72:
+            return n
+    return 1
 
 
 def rate_axis(axes: Axes, top: float, what: str) -> None:

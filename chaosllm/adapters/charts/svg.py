@@ -25,6 +25,7 @@ _HREF = re.compile(r'(?:xlink:)?href="#([^"]+)"')
 _URL = re.compile(r"url\(#([^)]+)\)")
 _SPACE = re.compile(r">\s+<(?!/?tspan|/text)")
 _LONG = re.compile(r"\d+\.\d{3,}")
+_TAG = re.compile(r"<[a-zA-Z][^>]*>")
 
 #: matplotlib lays text out in DejaVu Sans, which is wider than these: nothing overlaps.
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -55,6 +56,7 @@ def standalone(svg: str, name: str, alt: str) -> str:
 def _dressed(svg: str, name: str, attributes: str, inside: str) -> str:
     svg = _PROLOGUE.sub("", svg, count=1)
     svg = _STYLE.sub("", _METADATA.sub("", svg))
+    svg = _TAG.sub(_shortened, svg)
     found = _VIEW.search(svg)
     view = found[1] if found else "0 0 460 280"
     root = (
@@ -66,5 +68,9 @@ def _dressed(svg: str, name: str, attributes: str, inside: str) -> str:
     svg = _HREF.sub(rf'xlink:href="#{name}-\1"', svg)
     svg = _URL.sub(rf"url(#{name}-\1)", svg)
     svg = svg.replace(INK, "currentColor").replace("'DejaVu Sans'", _FONTS)
-    svg = _LONG.sub(lambda number: f"{float(number[0]):.2f}", svg)  # a hundredth of a point cannot be seen
     return _SPACE.sub("><", svg).strip()
+
+
+def _shortened(tag: re.Match[str]) -> str:
+    """A tag with its numbers cut to a hundredth of a point, which cannot be seen; never the text between tags."""
+    return _LONG.sub(lambda number: f"{float(number[0]):.2f}", tag[0])
