@@ -1,4 +1,4 @@
-"""Every metric by phase, the injection counts of every rule, and the series that charts draw."""
+"""Every metric by phase, and the injection counts of every rule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chaosllm import registry
-from chaosllm.join import Floats, Ints, Run, is_call
+from chaosllm.join import Ints, Run
 from chaosllm.metrics import Estimate, finite
 from chaosllm.metrics._panel import panel
 from chaosllm.mix import Mix
@@ -58,23 +58,6 @@ class Analysis:
     injection: list[Injection]
     time_to_recover: Estimate
     match_rate: float | None
-
-
-@dataclass(frozen=True, eq=False)
-class Series:
-    """What happened in each window of `step` seconds, over the whole run; times are seconds of the run.
-
-    Operations count in the window in which they were due, attempts in that in which they were made.
-    """
-
-    t: Floats  # the beginning of each window
-    step: float
-    outcomes: dict[str, Floats]  # operations a second, by outcome
-    offered: Floats  # operations a second
-    attempts: Floats  # calls a second
-    attempts_by_provider: dict[str, Floats]
-    p50: Floats  # seconds; NaN where nothing was answered
-    p95: Floats
 
 
 def measure(run: Run, metric: str, phase: str | None, confidence: float = 0.95) -> Estimate:
@@ -179,42 +162,3 @@ def injection(run: Run) -> list[Injection]:
             if part.planned and not part.delivered and (part.why or event.why):
                 row.why[part.why or event.why] += 1
     return list(found.values())
-
-
-def series(run: Run, step: float) -> Series:
-    """The run in windows of `step` seconds (above 0)."""
-    count = max(1, int(np.ceil(run.scenario.duration / step - 1e-9)))
-    samples = run.samples
-    inside = np.flatnonzero((run.phase_of >= 0) & ~run.unfinished)
-    at = np.minimum((np.asarray(samples.t_due)[inside] / step).astype(np.int64), count - 1)
-    codes = np.asarray(samples.outcome)[inside]
-    outcomes = {
-        outcome.value: np.bincount(at[codes == code], minlength=count) / step for code, outcome in enumerate(OUTCOMES)
-    }
-    calls = [event for event in run.events if is_call(event)]
-    when = np.array([event.t for event in calls], dtype=np.float64)
-    there = (when >= 0) & (when < run.scenario.duration)
-    window = np.minimum((when[there] / step).astype(np.int64), count - 1)
-    providers = np.array([event.provider for event in calls], dtype=object)[there]
-    latency = run.latency[inside]
-    return Series(
-        t=np.arange(count, dtype=np.float64) * step,
-        step=step,
-        outcomes=outcomes,
-        offered=np.bincount(at, minlength=count) / step,
-        attempts=np.bincount(window, minlength=count) / step,
-        attempts_by_provider={
-            str(name): np.bincount(window[providers == name], minlength=count) / step for name in sorted(set(providers))
-        },
-        p50=_by_window(latency, at, count, 0.50),
-        p95=_by_window(latency, at, count, 0.95),
-    )
-
-
-def _by_window(values: Floats, at: Ints, count: int, q: float) -> Floats:
-    there = np.isfinite(values)
-    values, at = values[there], at[there]
-    order = np.argsort(at, kind="stable")
-    borders = np.searchsorted(at[order], np.arange(count + 1))
-    ordered = values[order]
-    return np.array([quantile(ordered[borders[i] : borders[i + 1]], q) for i in range(count)])

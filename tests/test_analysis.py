@@ -3,12 +3,11 @@
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import run_factory as made
 from run_factory import Operation, Try
 
-from chaosllm.analysis import analyse, injection, series
+from chaosllm.analysis import analyse, injection
 from chaosllm.join import Samples, join
 from chaosllm.mix import Mix
 from chaosllm.record import Did, Ended, Event, Outcome, RulePart
@@ -84,28 +83,6 @@ def test_a_rule_that_never_came_up_is_listed_with_zeros():
     assert (row.rule, row.phase, row.eligible) == (made.RULE, "storm", 0)
 
 
-def test_series_add_up_to_the_run():
-    """Windows hold every operation and every call once."""
-    run = made.run(made.only_in_storm(lambda number: Operation(Outcome.ERROR if number % 2 else Outcome.GOOD)))
-    found = series(run, 2.5)
-    assert len(found.t) == 30
-    assert found.t[1] == 2.5
-    assert sum(counts.sum() for counts in found.outcomes.values()) * 2.5 == pytest.approx(1500)
-    assert found.outcomes["error"].sum() * 2.5 == pytest.approx(200)
-    assert found.offered == pytest.approx(np.full(30, 20.0))
-    assert found.attempts.sum() * 2.5 == pytest.approx(1500)
-    assert found.attempts_by_provider["openai"] == pytest.approx(found.attempts)
-
-
-def test_series_percentiles_are_those_of_each_window():
-    """The p95 of a window is that of the operations due in it; an empty one has none."""
-    run = made.run(made.only_in_storm(lambda number: Operation(seconds=2.0)), until=45.0)
-    found = series(run, 5.0)
-    assert found.p95[5] == pytest.approx(2.0)
-    assert found.p50[1] < 0.3
-    assert np.isnan(found.p50[10])
-
-
 @pytest.mark.parametrize("of", [{}, {"baseline": 0}, {"recovery": 0}, {"fault": 0, "rules": ()}])
 def test_empty_records_are_analysed_without_a_trace(of):
     """No sample and no event give zeros and nulls that JSON can hold."""
@@ -114,7 +91,6 @@ def test_empty_records_are_analysed_without_a_trace(of):
     json.dumps(found.phases, allow_nan=False)
     assert all(phase["operations"] == 0 for phase in found.phases.values())
     assert all(phase["success_rate"]["value"] is None for phase in found.phases.values())
-    assert series(run, 1.0).offered.sum() == 0
 
 
 def test_several_operations_are_told_apart():

@@ -37,7 +37,7 @@ def render(folder: Path, run: Run, summary: Mapping[str, Any]) -> Material:
 
     charts: dict[str, Chart] = {}
     plots: dict[str, bytes] = {}
-    for name, chart, files in draw(run, summary):
+    for name, chart, files in draw(run):
         charts[name] = chart
         plots |= files
     shown = material(folder, run, summary, charts)

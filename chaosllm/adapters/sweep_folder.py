@@ -82,7 +82,7 @@ def write(folder: Path, made: Mapping[str, Any]) -> None:
 
 def finish(folder: Path, made: Mapping[str, Any], span: Range) -> None:
     """Everything that people look at."""
-    from chaosllm.adapters.chart_sweep import draw  # noqa: PLC0415  # late, because matplotlib takes 300 ms to load
+    from chaosllm.adapters.charts.sweep import draw  # noqa: PLC0415  # late, because matplotlib takes 300 ms to load
     from chaosllm.renderers._sweep import markdown  # noqa: PLC0415  # late, with rich
 
     write(folder, made)

@@ -76,7 +76,7 @@ def _one(form: str, folder: Path, run: Run, summary: dict[str, Any]) -> str:
     if form == "html":
         from chaosllm.adapters.charts import charts as draw  # noqa: PLC0415  # late: brings matplotlib
 
-        charts = draw(run, summary)
+        charts = draw(run)
     shown: Material = material(folder, run, summary, charts)
     text: str = member("renderers", form).render(shown)
     return text

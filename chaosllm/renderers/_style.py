@@ -85,13 +85,14 @@ td .dim{display:block}td code{white-space:nowrap}
 .bar span{display:block;min-width:1px}
 .key{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;list-style:none;padding:0;margin:.5rem 0;font-size:.875rem}
 .key i{display:inline-block;width:.8rem;height:.8rem;border-radius:.2rem;margin-right:.4rem;vertical-align:-.1rem}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:1.5rem 2rem;
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:2rem;
 align-items:start}
 figure{margin:0;min-width:0}
 figure .scroll{margin:.25rem 0}
 figure svg{display:block;width:100%;min-width:19rem;height:auto;color:var(--fg)}
 figcaption .says{color:var(--dim);font-size:.925rem}
-.nothing{border:1px dashed var(--line);border-radius:.75rem;padding:1rem 1.15rem}
+.nothing{border:1px dashed var(--line);border-radius:.75rem;padding:.75rem 1.15rem .75rem 2.1rem;margin:1.5rem 0;
+color:var(--dim);font-size:.925rem}
 details{margin:.4rem 0}
 summary{cursor:pointer;color:var(--link)}
 .story{border:1px solid var(--line);border-radius:.6rem;padding:.6rem 1rem;margin:.6rem 0}

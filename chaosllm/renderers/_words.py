@@ -128,6 +128,16 @@ def plain(value: object) -> str:
     return f"{found:.1f}" if abs(found) >= 10 else f"{found:.2f}"
 
 
+def rate(value: object) -> str:
+    """So many a second: "4.1/s", "120/s", "0.05/s"; a dash for none."""
+    found = number(value)
+    if found is None:
+        return NONE
+    if found == 0 or found >= 100:
+        return f"{found:,.0f}/s"
+    return f"{found:.1f}/s" if found >= 1 else f"{found:.2g}/s"
+
+
 def money(value: object) -> str:
     """US dollars, such as "0.0123 USD"; a dash for none."""
     found = number(value)

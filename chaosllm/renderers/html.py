@@ -199,20 +199,21 @@ def _objectives(objectives: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _charts(charts: Mapping[str, Chart]) -> str:
-    drawn = []
+    """The pictures, and after them what could not be drawn, in a sentence each."""
+    drawn, missing = [], []
     for chart in charts.values():
-        # `svg` is our own drawing: adapters/charts.py escapes the names in it (tested there and here).
-        picture = (
-            f'<div class="scroll" tabindex="0" role="region" aria-label="{say(chart.title)}: chart">{chart.svg}</div>'
-            if chart.svg
-            else ""
-        )
-        kind = "" if chart.svg else ' class="nothing"'
+        if not chart.svg:
+            missing.append(f"<li><strong>{say(chart.title)}:</strong> {say(chart.says)}</li>")
+            continue
+        # `svg` is our own drawing: adapters/charts escapes the names in it (tested there and here).
         drawn.append(
-            f'<figure{kind}><figcaption><h3 style="margin-top:0">{say(chart.title)}</h3>'
-            f'<p class="says">{say(chart.says)}</p></figcaption>{picture}</figure>'
+            f'<figure><figcaption><h3 style="margin-top:0">{say(chart.title)}</h3>'
+            f'<p class="says">{say(chart.says)}</p></figcaption>'
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{say(chart.title)}: chart">{chart.svg}</div>'
+            "</figure>"
         )
-    return f'<div class="charts">{"".join(drawn)}</div>' if drawn else ""
+    pictures = f'<div class="charts">{"".join(drawn)}</div>' if drawn else ""
+    return pictures + (f'<ul class="nothing" aria-label="Not drawn">{"".join(missing)}</ul>' if missing else "")
 
 
 def _injection(summary: Mapping[str, Any]) -> str:

@@ -9,18 +9,26 @@ from dataclasses import replace
 
 import pytest
 import rendering_factory as factory
+import run_factory as made
+from chart_factory import streaming
 from hostile import HOSTILE
 
-from chaosllm.adapters.chart_svg import INK
-from chaosllm.adapters.charts import CHARTS, charts, draw
+from chaosllm.adapters.charts import CHARTS, charts, draw, drawing
+from chaosllm.adapters.charts.style import styled
+from chaosllm.adapters.charts.svg import INK
 from chaosllm.join import Samples, join
+from chaosllm.prices import Price
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
+def whole():
+    return made.run(streaming(), rate=10)
+
+
 @pytest.fixture(scope="module")
 def drawn():
-    return draw(factory.run(), factory.summary())
+    return draw(whole())
 
 
 def texts(svg: str) -> str:
@@ -68,7 +76,7 @@ def test_charts_read_on_light_and_dark(drawn):
 
 def test_phases_are_named_and_faults_are_bands(drawn):
     """Over time, each phase stands by its name, and the fault is marked in words as well as by a band."""
-    for name in ("outcomes", "latency", "load"):
+    for name in ("outcomes", "goodput", "latency", "amplification"):
         svg = next(chart.svg for found, chart, _ in drawn if found == name)
         for word in ("baseline", "storm (fault)", "recovery"):
             assert word in texts(svg)
@@ -77,7 +85,7 @@ def test_phases_are_named_and_faults_are_bands(drawn):
 def test_outcomes_that_never_came_are_not_in_the_legend():
     """A calm run shows good answers and nothing else."""
     run = factory.run(operations=200)
-    found = texts(charts(run, factory.summary())["outcomes"].svg)
+    found = texts(charts(run)["outcomes"].svg)
     assert "good" in found
     assert "error" not in found
 
@@ -85,14 +93,14 @@ def test_outcomes_that_never_came_are_not_in_the_legend():
 def test_same_run_same_bytes(drawn):
     """Drawing again, and two at a time, gives the same bytes."""
     with ThreadPoolExecutor(2) as pool:
-        again = list(pool.map(lambda _: charts(factory.run(), factory.summary()), range(2)))
+        again = list(pool.map(lambda _: charts(whole()), range(2)))
     assert again == [{name: chart for name, chart, _ in drawn}] * 2
 
 
 def test_nothing_to_plot_is_a_sentence():
     """A run without any record has no chart, and each says why."""
     empty = join(factory.scenario(), Samples.of([]), [], {})
-    for name, chart, files in draw(empty, {"phases": {}}):
+    for name, chart, files in draw(empty):
         assert chart.svg == "", name
         assert chart.says.endswith(".")
         assert files == {}
@@ -102,19 +110,74 @@ def test_unmatched_calls_are_not_counted_by_operation():
     """Below the least match rate the attempts of an operation are withheld, and the reason is told."""
     run = factory.run()
     lost = [replace(event, operation=None) for event in run.events]
-    chart = charts(join(run.scenario, run.samples, lost, {}), factory.summary())["retries"]
+    chart = charts(join(run.scenario, run.samples, lost, {}))["calls"]
     assert chart.svg == ""
     assert "0% of the calls" in chart.says
 
 
+MARKUP = {"svg", "defs", "g", "path", "use", "text", "tspan", "clipPath", "rect", "pattern"}
+#: What matplotlib itself would take for something else: mathematics, a label to leave out, a format, lines.
+ODD = ("$x^2$ $\\frac{1}", "_nolegend_", "_", "%d %s {0}", "a\nb\r\nc", "\\", "&amp; <b> \"'", "漢字 مرحبا", "$")
+
+
 def test_hostile_names_are_drawn_as_text():
-    """Phases and providers of any name give sound XML with no element but those of a drawing."""
-    names = [one for one in HOSTILE if one.strip()]
-    for text, providers in ((names[0], names[:9]), (names[5], names[9:18]), (names[-4], names[18:])):
-        run = factory.run(factory.scenario(phase=text), operations=300)
-        block = factory.summary()["phases"]["storm"] | {"attempts_by_provider": dict.fromkeys(providers, 400)}
-        for chart in charts(run, {"phases": dict.fromkeys(providers, block)}).values():
-            root = ET.fromstring(chart.svg)
-            tags = {node.tag.rpartition("}")[2] for node in root.iter()}
-            assert tags <= {"svg", "defs", "g", "path", "use", "text", "tspan", "clipPath", "rect"}
+    """Phases and providers of any name give sound XML with no element but those of a drawing, and stay text."""
+    names = [one for one in (*HOSTILE, *ODD) if one.strip()]
+    for at in range(0, len(names), 5):
+        some = names[at : at + 5]
+        of = made.scenario(warmup=2, baseline=4, fault=5, recovery=5)
+        phases = [replace(phase, name=name) for phase, name in zip(of.phases, some[1:], strict=False)]
+        run = made.run(streaming(), replace(of, phases=(*phases, *of.phases[len(phases) :])), rate=5)
+        for event in run.events:
+            event.provider = some[event.ordinal % len(some)]
+        with styled():
+            shown = [
+                drawing.chart(name, CHARTS[name](run), files=False)[0]
+                for name in ("outcomes", "distribution", "providers")
+            ]
+        for made_of in shown:
+            root = ET.fromstring(made_of.svg)
+            assert {node.tag.rpartition("}")[2] for node in root.iter()} <= MARKUP
             assert not any(name.lower().startswith("on") for node in root.iter() for name in node.attrib)
+            assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", made_of.svg + made_of.says)
+
+
+def test_names_are_never_mathematics_and_never_left_out():
+    """A dollar is a dollar, and a name that begins with an underscore is in the legend."""
+    of = made.scenario(warmup=0, baseline=5, fault=5, recovery=0)
+    names = ("_hidden", "$x^2$")
+    phases = tuple(replace(phase, name=name) for phase, name in zip(of.phases, names, strict=True))
+    found = texts(charts(made.run(streaming(), replace(of, phases=phases), rate=8))["distribution"].svg)
+    assert "_hidden (n = " in found
+    assert "$x^2$ (n = " in found
+
+
+def test_files_carry_a_title_and_the_page_does_not(drawn):
+    """A picture that stands alone says what it is; on the page the heading says it, and the title leaves no hole."""
+    for name, chart, files in drawn:
+        alone = files[f"{name}.svg"].decode()
+        assert chart.title in texts(alone)
+        assert chart.title not in texts(chart.svg)
+        box = [float(part) for part in ET.fromstring(chart.svg).get("viewBox").split()]
+        whole = [float(part) for part in ET.fromstring(alone).get("viewBox").split()]
+        assert box[1] + box[3] == pytest.approx(whole[3])
+        assert box[1] > 15
+
+
+def test_numbers_in_words_keep_their_digits():
+    """A coordinate is cut to a hundredth of a point; a price, or a model's version, is not."""
+    of = made.scenario(warmup=0, baseline=5, fault=5, recovery=0)
+    phases = (replace(of.phases[0], name="v1.23456"), of.phases[1])
+    run = made.run(streaming(), replace(of, phases=phases, prices={"gpt-4o": Price(0.1, 0.2)}), rate=8)
+    found = charts(run)
+    assert "v1.23456" in texts(found["outcomes"].svg)
+    assert "0.011 USD" in texts(found["cost"].svg)
+    assert "v1.23456" in ET.fromstring(found["distribution"].svg).get("aria-label", "")
+
+
+def test_colour_never_tells_alone(drawn):
+    """Curves differ by their dashes, bars and stacked areas by their hatches."""
+    by_name = {name: chart.svg for name, chart, _ in drawn}
+    assert len(set(re.findall(r"stroke-dasharray: ([^;\"]+)", by_name["distribution"]))) >= 2
+    for name in ("outcomes", "calls", "retry_gaps", "cost", "providers"):
+        assert "<pattern" in by_name[name], name

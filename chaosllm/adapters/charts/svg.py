@@ -15,6 +15,7 @@ from html import escape
 INK = "#010203"
 
 _PROLOGUE = re.compile(r"^.*?(?=<svg\b)", re.DOTALL)
+_TITLE = re.compile(r'\s*<g id="title">.*?</g>', re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _STYLE = re.compile(r"\s*<style type=\"text/css\">.*?</style>", re.DOTALL)
 _ROOT = re.compile(r"<svg\b[^>]*>")
@@ -24,13 +25,21 @@ _HREF = re.compile(r'(?:xlink:)?href="#([^"]+)"')
 _URL = re.compile(r"url\(#([^)]+)\)")
 _SPACE = re.compile(r">\s+<(?!/?tspan|/text)")
 _LONG = re.compile(r"\d+\.\d{3,}")
+_TAG = re.compile(r"<[a-zA-Z][^>]*>")
 
 #: matplotlib lays text out in DejaVu Sans, which is wider than these: nothing overlaps.
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
-def inline(svg: str, name: str, alt: str) -> str:
-    """The drawing as an `<svg>` element for a page; its size is the page's business."""
+def inline(svg: str, name: str, alt: str, *, cut: float = 0.0) -> str:
+    """The drawing as an `<svg>` element for a page; its size is the page's business.
+
+    `cut`: points at the top that hold the title (a group of the id "title"), for which a page has its own heading.
+    """
+    svg = _TITLE.sub("", svg, count=1)
+    if cut and (found := _VIEW.search(svg)):
+        _, _, width, height = found[1].split()
+        svg = svg.replace(found[0], f'viewBox="0 {cut:g} {width} {float(height) - cut:g}"', 1)
     return _dressed(svg, name, f'role="img" aria-label="{escape(alt)}"', "")
 
 
@@ -47,6 +56,7 @@ def standalone(svg: str, name: str, alt: str) -> str:
 def _dressed(svg: str, name: str, attributes: str, inside: str) -> str:
     svg = _PROLOGUE.sub("", svg, count=1)
     svg = _STYLE.sub("", _METADATA.sub("", svg))
+    svg = _TAG.sub(_shortened, svg)
     found = _VIEW.search(svg)
     view = found[1] if found else "0 0 460 280"
     root = (
@@ -58,5 +68,9 @@ def _dressed(svg: str, name: str, attributes: str, inside: str) -> str:
     svg = _HREF.sub(rf'xlink:href="#{name}-\1"', svg)
     svg = _URL.sub(rf"url(#{name}-\1)", svg)
     svg = svg.replace(INK, "currentColor").replace("'DejaVu Sans'", _FONTS)
-    svg = _LONG.sub(lambda number: f"{float(number[0]):.2f}", svg)  # a hundredth of a point cannot be seen
     return _SPACE.sub("><", svg).strip()
+
+
+def _shortened(tag: re.Match[str]) -> str:
+    """A tag with its numbers cut to a hundredth of a point, which cannot be seen; never the text between tags."""
+    return _LONG.sub(lambda number: f"{float(number[0]):.2f}", tag[0])

@@ -1,0 +1,72 @@
+"""How long users waited: the whole distribution of latency, baseline, fault and recovery over each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from chaosllm.adapters.charts import style
+from chaosllm.adapters.charts.drawing import Drawing, nothing
+from chaosllm.adapters.charts.telling import by_group
+from chaosllm.record import Outcome
+from chaosllm.renderers import _words as words
+from chaosllm.series.curves import Curve, cumulative
+from chaosllm.series.groups import Group, groups
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from chaosllm.join import Run
+
+TITLE = "How long users waited"
+
+
+def draw(run: Run) -> Drawing:
+    """The share of operations that ended within a time, by phase; a hang never ended for its user."""
+    found = groups(run)
+    taken = np.where(run.samples.was(Outcome.HANG), np.inf, run.latency)
+    curves = [(group, curve) for group in found if (curve := cumulative(taken[group.rows(run)])) is not None]
+    if not curves:
+        return nothing(TITLE, "No operation of a judged phase ended, so there is no distribution to plot.")
+    figure, axes = style.figure()
+    plot(axes, found, curves)
+    axes.set_xlabel("latency from when it was due")
+    axes.set_ylabel("operations that ended within")
+    style.legend(axes)
+    half, tail = (by_group([(group, curve.at(share)) for group, curve in curves]) for share in (0.5, 0.95))
+    says = f"Half of the users had an answer or an error within {half}." if half else "In no phase did half of all end."
+    says += f" 95% had within {tail}." if tail else ""
+    says += _hung(curves)
+    return Drawing(figure, TITLE, "The share of operations that ended within a time, by phase.", says)
+
+
+def _hung(curves: list[tuple[Group, Curve]]) -> str:
+    """Which curves stay below 100%."""
+    never = [(group, 1 - float(curve.share[-1])) for group, curve in curves if curve.share[-1] < 1]
+    return f" Never in time: {by_group(never, words.share)}." if never else ""
+
+
+def plot(axes: Axes, found: list[Group], curves: list[tuple[Group, Curve]]) -> None:
+    """Cumulative curves over seconds, each in the look of its group; a curve that ends below 100% goes on flat."""
+    look = dict(zip([group.name for group in found], style.looks(found), strict=True))
+    low = max(min(float(curve.x[0]) for _, curve in curves), 0.001)
+    high = max(low * 1.01, *(float(curve.x[-1]) for _, curve in curves))
+    for group, curve in curves:
+        x = np.concatenate([[low / 1.3, max(curve.x[0], low)], np.maximum(curve.x, low), [high * 1.3]])
+        y = np.concatenate([[0.0, 0.0], curve.share, [curve.share[-1]]])
+        mine = look[group.name]
+        axes.plot(x, y, color=mine.colour, linestyle=mine.dash, drawstyle="steps-post",
+                  label=f"{style.label(group.name)} (n = {words.count(curve.n)})")  # fmt: skip
+    if high / low > 8:
+        axes.set_xscale("log")
+        axes.set_xlim(low / 1.15, high * 1.15)
+        style.log_ticks(axes.xaxis, low / 1.15, high * 1.15)
+    else:
+        axes.set_xlim(max(0.0, low - (high - low) * 0.05), high + (high - low) * 0.05)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words.seconds(value)))
+    style.share_axis(axes.yaxis)
+    axes.set_ylim(0, 1.02)
+    axes.grid(visible=True, axis="x")
