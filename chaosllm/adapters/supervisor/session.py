@@ -36,7 +36,7 @@ from chaosllm.adapters.supervisor.machine import machine, versions
 from chaosllm.adapters.supervisor.order import Company, Order, Result, Watcher
 from chaosllm.adapters.supervisor.preflight import BypassError, preflight
 from chaosllm.adapters.supervisor.rehearsal import rehearse
-from chaosllm.adapters.supervisor.stopping import StopWatch, refuse_unknown
+from chaosllm.stopping import StopWatch, refuse_unknown
 from chaosllm.adapters.supervisor.strain import Strain
 from chaosllm.adapters.supervisor.target import (
     WAIT_RUNNING,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chaosllm.adapters.supervisor.calibrate import interval
-from chaosllm.adapters.supervisor.stopping import StopWatch, refuse_unknown
+from chaosllm.stopping import StopWatch, refuse_unknown
 from chaosllm.errors import ChaosError
 from chaosllm.scenario import Comparator, StopCondition
 
