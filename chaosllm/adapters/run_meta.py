@@ -34,7 +34,7 @@ _TEXTS = {
     "hint",
     "newest",
 }
-_PARTS = {"outcomes", "by_rule", "paths", "delay", "share", "tasks"}
+_PARTS = {"outcomes", "by_rule", "paths", "tokens", "delay", "share", "tasks"}
 _FREE = {"versions", "ports", "preflight"}  # shown only, and by code that takes whatever it finds
 #: Above every count and time that a run can have: Python's integers know no end, floats and NumPy's do.
 _MOST = 1 << 53

@@ -36,7 +36,6 @@ from chaosllm.adapters.supervisor.machine import machine, versions
 from chaosllm.adapters.supervisor.order import Company, Order, Result, Watcher
 from chaosllm.adapters.supervisor.preflight import BypassError, preflight
 from chaosllm.adapters.supervisor.rehearsal import rehearse
-from chaosllm.stopping import StopWatch, refuse_unknown
 from chaosllm.adapters.supervisor.strain import Strain
 from chaosllm.adapters.supervisor.target import (
     WAIT_RUNNING,
@@ -51,6 +50,7 @@ from chaosllm.adapters.supervisor.target import (
 )
 from chaosllm.errors import Blame, ChaosError, Exit
 from chaosllm.record import SCHEMA
+from chaosllm.stopping import StopWatch, refuse_unknown
 from chaosllm.units import format_duration
 from chaosllm.variables import Redactor, filled, secrets_of, too_short
 
