@@ -22,6 +22,10 @@ from chaosllm.stopping import Reading, StopWatch
 
 #: Seconds over which rates are told: of five messages, so that one that is late does not make them jump.
 WINDOW = 5.0
+#: Seconds below which a rate would show the chance of single arrivals.
+LEAST_SPAN = 1.0
+#: Seconds that a point of the curve of goodput stands for at least, for the same reason.
+POINT = 2.0
 #: Rows kept of each series; two hours of seconds.
 MOST_ROWS = 7200
 #: Operations that a ratio of attempts needs: fewer would show chance.
@@ -64,6 +68,7 @@ class Figures:
     sent: int
     in_flight: int
     outcomes: Mapping[str, int]
+    phase_outcomes: Mapping[str, int]  # of what ended since the phase began; after the last phase, in that
     offered: float | None  # operations due
     achieved: float | None  # operations sent
     answered: float | None  # operations that ended, well or not
@@ -114,6 +119,7 @@ class Figures:
             "sent": self.sent,
             "in_flight": self.in_flight,
             "outcomes": dict(self.outcomes),
+            "phase_outcomes": dict(self.phase_outcomes),
             **{name: None if (value := getattr(self, name)) is None else round(value, 4) for name in rates},
             "calls": self.calls,
             "injected": self.injected,
@@ -181,10 +187,10 @@ class _Series:
         """The time of the newest row."""
         return self.times[-1]
 
-    def rate(self, begin: float, end: float, column: int) -> float | None:
-        """Growth a second; None where there is no time between."""
-        end = min(end, self.last)
-        return (self.at(end, column) - self.at(begin, column)) / (end - begin) if end > begin else None
+    def rate(self, begin: float, end: float, column: int, *, least: float = 0.0) -> float | None:
+        """Growth a second; None where there is no time between, or less than `least`."""
+        span = (end := min(end, self.last)) - begin
+        return (self.at(end, column) - self.at(begin, column)) / span if span > 0 and span >= least else None
 
 
 #: Columns of the driver's series, and of that of the calls.
@@ -204,12 +210,17 @@ class LiveView:
         self._calls = _Series()
         self._asked: tuple[float, int] | None = None  # (t, operations sent) when the newest status was asked for
         self._first: int | None = None  # calls before the load began
+        self._phase = ""
+        self._before: Mapping[str, int] = {}  # outcomes when the phase began
         self._driver: Mapping[str, Any] = {}
         self._proxy: Mapping[str, Any] = {}
 
     def see(self, driver: Mapping[str, Any], proxy: Mapping[str, Any]) -> None:
         """Take the driver's progress, and the proxy's latest status: the answer to what was asked at the last one."""
         t, outcomes = float(driver.get("t") or 0.0), driver.get("outcomes") or {}
+        phase = self.scenario.phase_at(t)
+        if phase is not None and phase.name != self._phase:
+            self._phase, self._before = phase.name, self._driver.get("outcomes") or {}
         self._driver, self._proxy = driver, proxy
         row = (driver.get("due", 0), driver.get("sent", 0), sum(outcomes.values()), outcomes.get(Outcome.GOOD, 0))
         self._load.add(t, row)
@@ -236,11 +247,12 @@ class LiveView:
             due=driver.get("due", 0),
             sent=driver.get("sent", 0),
             in_flight=driver.get("in_flight", 0),
-            outcomes=driver.get("outcomes") or {},
-            offered=self._load.rate(since, t, _DUE),
-            achieved=self._load.rate(since, t, _SENT),
-            answered=self._load.rate(since, t, _ENDED),
-            goodput=self._load.rate(since, t, _GOOD),
+            outcomes=(outcomes := driver.get("outcomes") or {}),
+            phase_outcomes={name: more for name in outcomes if (more := outcomes[name] - self._before.get(name, 0))},
+            offered=self._load.rate(since, t, _DUE, least=LEAST_SPAN),
+            achieved=self._load.rate(since, t, _SENT, least=LEAST_SPAN),
+            answered=self._load.rate(since, t, _ENDED, least=LEAST_SPAN),
+            goodput=self._load.rate(since, t, _GOOD, least=LEAST_SPAN),
             baseline=self._baseline(),
             p50=float(driver.get("p50") or 0.0) or None,
             p95=float(driver.get("p95") or 0.0) or None,
@@ -256,8 +268,12 @@ class LiveView:
 
     def goodput(self, columns: int) -> list[float | None]:
         """Goodput over the whole run in equal stretches of it; None for those that are yet to come."""
-        width = self.scenario.duration / columns
-        return [self._load.rate(at * width, (at + 1) * width, _GOOD) for at in range(columns)]
+        width, found = self.scenario.duration / columns, list[float | None]()
+        for at in range(columns):
+            end = min((at + 1) * width, self._load.last)
+            begin = max(0.0, min(at * width, end - POINT))
+            found.append(self._load.rate(begin, end, _GOOD) if end > at * width else None)
+        return found
 
     def _quiet(self) -> list[Phase]:
         return [phase for phase in self.scenario.phases if phase.role is Role.BASELINE]

@@ -15,13 +15,13 @@ from rich.text import Text
 
 from chaosllm.live_view import Figures, LiveView, Queue, RuleFigures
 from chaosllm.record import Outcome
-from chaosllm.renderers._words import clean, count, money, plain, share
+from chaosllm.renderers._words import clean, count, plain, share
 from chaosllm.scenario import Phase, Role
 from chaosllm.stopping import Reading
 from chaosllm.units import format_duration
 
 #: Columns of the labels on the left, and of the figure beside the bars.
-_LABEL, _BESIDE = 10, 24
+_LABEL, _BESIDE = 10, 26
 #: Wider bars show nothing more, and are harder to read.
 _WIDEST = 120
 #: Below this width the figures beside the bars would leave none of them.
@@ -30,6 +30,7 @@ _LONGEST = 40  # characters of a foreign name
 
 _LEVELS, _PLAIN_LEVELS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 _GONE, _TO_COME, _PLAIN_GONE, _PLAIN_TO_COME = "━", "─", "#", "-"
+_MORE = "\N{HORIZONTAL ELLIPSIS}"
 _COLOURS = {Role.WARMUP: "bright_black", Role.BASELINE: "green", Role.FAULT: "red", Role.RECOVERY: "cyan"}
 _BAD: dict[str, str] = {
     Outcome.DEGRADED: "fallback",
@@ -70,7 +71,10 @@ def frame(
     if queue.of > 1:
         rows.append(("suite", _parts(_suite(now, queue), room)))
     lines = [_row(name, text, width) for name, text in _fitting(rows, height)]
-    return [line for line in lines if line.plain.strip()]
+    if plain_signs:
+        for made in lines:  # as long as before, so that colours stay where they are
+            made.plain = made.plain.replace(_MORE, "~").encode("ascii", "replace").decode()
+    return [made for made in lines if made.plain.strip()]
 
 
 def line(view: LiveView) -> str:
@@ -87,13 +91,15 @@ def line(view: LiveView) -> str:
     if now.rules:
         parts.append(f"{count(now.fired)} of {count(now.planned)} injected")
     if now.attempts is not None:
-        parts.append(f"{plain(now.attempts)} calls an operation")
+        parts.append(f"{now.attempts:.1f} calls an operation")
     if now.in_flight:
         parts.append(f"{count(now.in_flight)} in flight")
     parts += _errors(now, "x")[:1]
-    near = [one for one in now.stops if one.away is not None]
-    if near:
-        parts.append(f"stop if {clean(near[0].condition.text, _LONGEST)}: {_quantity(near[0].value, near[0].unit)} now")
+    parts += [
+        f"stop if {clean(one.condition.text, 60)}: {_quantity(one.value, one.unit)} now"
+        for one in now.stops
+        if _near(one)
+    ][:1]
     return f"{t} of {format_duration(now.duration)}  {_phase(now)}  {', '.join(parts)}"
 
 
@@ -157,7 +163,7 @@ def _goodput(now: Figures) -> list[str]:
     if now.goodput is None:
         return ["none yet"]
     told = _of_baseline(now)
-    return [_rate(now.goodput), f"{told} of {_rate(now.baseline or 0.0)}"] if told else [_rate(now.goodput)]
+    return [_rate(now.goodput), f"{told} of baseline"] if told else [_rate(now.goodput)]
 
 
 def _of_baseline(now: Figures) -> str:
@@ -171,14 +177,15 @@ def _users(now: Figures, *, closed: bool) -> list[str]:
     if now.achieved is not None and now.answered is not None:
         offered = [] if closed or now.offered is None else [f"{_rate(now.offered)} offered"]
         parts = [*offered, f"{_rate(now.achieved)} sent", f"{_rate(now.answered)} answered", *parts]
-    return [*parts, f"{count(now.sent)} sent so far"]
+    return [*parts, f"{count(now.sent)} so far"]
 
 
 def _answers(now: Figures) -> list[str]:
-    if not now.ended:
+    found, ended = now.phase_outcomes, sum(now.phase_outcomes.values())
+    if not ended:
         return ["none yet"]
-    parts = [f"{share(now.outcomes.get(Outcome.GOOD, 0) / now.ended)} good of {count(now.ended)}"]
-    parts += [f"{count(now.outcomes[name])} {word}" for name, word in _BAD.items() if now.outcomes.get(name)]
+    parts = [f"{share(round(found.get(Outcome.GOOD, 0) / ended, 3))} good of {count(ended)} in this phase"]
+    parts += [f"{count(found[name])} {word}" for name, word in _BAD.items() if found.get(name)]
     latency = [f"{name} {format_duration(value)}" for name, value in (("p50", now.p50), ("p95", now.p95)) if value]
     return [parts[0], *latency, *parts[1:]]
 
@@ -186,13 +193,15 @@ def _answers(now: Figures) -> list[str]:
 def _calls(now: Figures) -> list[str]:
     if now.attempts is None:
         return [f"{count(now.calls)} so far"]
-    parts = [f"{plain(now.attempts)} an operation"]
+    parts = [f"{now.attempts:.1f} an operation"]
     if now.baseline_attempts is not None and now.role in (Role.FAULT, Role.RECOVERY):
-        parts.append(f"{plain(now.baseline_attempts)} in the baseline")
+        parts.append(f"{now.baseline_attempts:.1f} in the baseline")
     return [*parts, f"{count(now.calls)} so far"]
 
 
 def _injected(now: Figures) -> list[str]:
+    if not now.planned:
+        return ["none yet"]
     parts = [f"{count(now.fired)} of {count(now.planned)} planned"]
     held, under_way = (sum(getattr(rule, name) for rule in now.rules) for name in ("capped", "in_flight"))
     parts += [f"{count(held)} held back by a limit"] if held else []
@@ -210,7 +219,7 @@ def _errors(now: Figures, times: str) -> list[str]:
 
 
 def _spend(now: Figures) -> list[str]:
-    parts = [f"{money(now.spend.usd)} at list prices"]
+    parts = [f"{now.spend.usd:,.{2 if now.spend.usd >= 1 else 4}f} USD at list prices"]
     parts += ["partly estimated"] if now.spend.estimated else []
     return [*parts, "simulated: nobody pays"] if now.spend.simulated else parts
 
@@ -270,7 +279,7 @@ def _parts(parts: Sequence[str], room: int, style: str = "") -> Text:
 def _cut(text: str, room: int) -> str:
     if cell_len(text) <= room:
         return text
-    return set_cell_size(text, max(0, room - 1)).rstrip() + "." if room > 1 else ""
+    return set_cell_size(text, max(0, room - 1)).rstrip() + _MORE if room > 1 else ""
 
 
 def _phase(now: Figures) -> str:
@@ -279,8 +288,13 @@ def _phase(now: Figures) -> str:
     return clean(now.phase, _LONGEST)
 
 
+def _near(one: Reading) -> bool:
+    """Whether a stop condition is no further away than its bound is from 0, so that it is worth a word."""
+    return one.away is not None and one.away <= abs(one.condition.bound)
+
+
 def _rate(value: float) -> str:
-    return f"{plain(round(value, 1))}/s"
+    return f"{value:,.0f}/s" if value >= 100 else f"{f'{value:.1f}'.removesuffix('.0')}/s"
 
 
 def _quantity(value: float | None, unit: str, *, difference: bool = False) -> str:
