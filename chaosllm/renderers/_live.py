@@ -88,18 +88,15 @@ def line(view: LiveView) -> str:
         )
     if now.p95:
         parts.append(f"p95 {format_duration(now.p95)}")
-    if now.rules:
+    if now.planned:
         parts.append(f"{count(now.fired)} of {count(now.planned)} injected")
     if now.attempts is not None:
         parts.append(f"{now.attempts:.1f} calls an operation")
     if now.in_flight:
         parts.append(f"{count(now.in_flight)} in flight")
     parts += _errors(now, "x")[:1]
-    parts += [
-        f"stop if {clean(one.condition.text, 60)}: {_quantity(one.value, one.unit)} now"
-        for one in now.stops
-        if _near(one)
-    ][:1]
+    near = [f"{clean(one.condition.text, 60)}: {_quantity(one.value, one.unit)} now" for one in now.stops if _near(one)]
+    parts += [f"stop if {near[0]}"] if near else []
     return f"{t} of {format_duration(now.duration)}  {_phase(now)}  {', '.join(parts)}"
 
 
@@ -289,8 +286,8 @@ def _phase(now: Figures) -> str:
 
 
 def _near(one: Reading) -> bool:
-    """Whether a stop condition is no further away than its bound is from 0, so that it is worth a word."""
-    return one.away is not None and one.away <= abs(one.condition.bound)
+    """Whether a stop condition is no further away than half of its bound, so that it is worth a word."""
+    return one.away is not None and one.away <= abs(one.condition.bound) / 2
 
 
 def _rate(value: float) -> str:
