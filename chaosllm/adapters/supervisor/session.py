@@ -29,6 +29,7 @@ from chaosllm.adapters.environment import child_environment, clashes
 from chaosllm.adapters.handover import pack
 from chaosllm.adapters.interpreter import proxy_module
 from chaosllm.adapters.redaction import hidden, scrub
+from chaosllm.adapters.run_hold import Hold
 from chaosllm.adapters.supervisor.calibrate import calibrate
 from chaosllm.adapters.supervisor.children import GRACE, Child, Message, exit_text, kill_group, together
 from chaosllm.adapters.supervisor.judging import judge
@@ -121,6 +122,7 @@ class Session:
 
     def _open(self, now: datetime) -> None:
         order, folder = self.order, self._folder
+        self._hold = Hold(folder)
         self.meta |= {
             "schema": SCHEMA, "version": versions()["chaosllm"], "name": order.scenario.name,
             "seed": order.scenario.seed, "started": now.isoformat(timespec="seconds"), "stopped": None, "failures": [],
@@ -375,11 +377,9 @@ class Session:
         self.watcher.say("judging")
         try:
             material = await asyncio.to_thread(judge, self._folder)
-        except ChaosError as caught:
-            return Result(self._code(error or caught, {}), self._folder, None, error or caught)
         except Exception as caught:  # a bug of ours in judging must not cost the error that came before
-            bug = self._bug(caught)
-            return Result(self._code(error or bug, {}), self._folder, None, error or bug)
+            wrong = error or (caught if isinstance(caught, ChaosError) else self._bug(caught))
+            return Result(self._code(wrong, {}), self._folder, None, wrong)
         return Result(self._code(error, material.summary), self._folder, material, error)
 
     def _bug(self, caught: Exception) -> ChaosError:
