@@ -72,8 +72,10 @@ class NotOursError(Exception):
 
 
 def find(folder: Path, now: float) -> Found:
-    """All run folders below `folder`, whose name may not be a link; `now` in seconds since 1970."""
+    """All run folders below `folder`, where there is one; `now` in seconds since 1970."""
     found = Found()
+    if not folder.exists():
+        return found
     _search(folder, found, now, _DEEP)
     return found
 
@@ -124,6 +126,8 @@ def _search(folder: Path, found: Found, now: float, deep: int) -> None:
 
 def _examine(path: Path, now: float) -> Old:
     """What a folder is; raises NotOursError for one that is not to be touched, and OSError."""
+    if not stat.S_ISDIR(path.lstat().st_mode):
+        raise NotOursError("it is a link")
     if path.name == _SAMPLE:
         raise NotOursError("it is called sample")
     if not _is_file(path / SWEEP):
@@ -216,7 +220,8 @@ def _entries(folder: Path) -> Iterator[_Entry]:
     with os.scandir(folder) as entries:
         for entry in entries:
             found = entry.stat(follow_symlinks=False)
-            yield _Entry(entry.name, found.st_mode, found.st_size, found.st_mtime)
+            size = 0 if stat.S_ISDIR(found.st_mode) else found.st_size  # of a folder it is the file system's affair
+            yield _Entry(entry.name, found.st_mode, size, found.st_mtime)
 
 
 def _is_file(path: Path) -> bool:

@@ -155,17 +155,11 @@ def _list(
         say(f"there is no run folder in {_clean(folder)}")
         return
     rows = [
-        (
-            _clean(one.path),
-            _size(one.stored.size),
-            _age(now - one.stored.started),
-            _clean(one.verdict),
-            why[str(one.path)],
-        )
-        for one in going
+        (_clean(one.path), _size(one.stored.size), _age(now - one.stored.started), _clean(one.verdict)) for one in going
     ]
+    reasons = [why[one.stored.name] for one in going]
     wide = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
-    for path, size, age, verdict, reason in rows:
+    for (path, size, age, verdict), reason in zip(rows, reasons, strict=True):
         say(f"  {path:<{wide[0]}}  {size:>{wide[1]}}  {age:>{wide[2]}}  {verdict:<{wide[3]}}  {reason}")
     for left in found.left:
         say(f"  {_clean(left.path)} stays: {_clean(left.why)}")
@@ -208,8 +202,11 @@ def _runs(number: int) -> str:
 
 
 def _age(seconds: float) -> str:
-    days = int(seconds // _DAY)
-    return f"{days} days old" if days > 1 else f"{max(0, int(seconds // 3600))} h old"
+    """In whole days, below two in hours, below one in minutes."""
+    for unit, word in ((_DAY, "days"), (3600.0, "h")):
+        if seconds >= (2 if unit == _DAY else 1) * unit:
+            return f"{int(seconds // unit)} {word} old"
+    return f"{max(0, int(seconds // 60))} min old"
 
 
 def _size(size: int) -> str:
