@@ -9,7 +9,7 @@ from typing import Any, Self, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.status import Status
+from rich.spinner import Spinner
 from rich.text import Text
 
 from chaosllm.live_view import LiveView, Queue
@@ -46,7 +46,7 @@ class Progress:
         # so runs with a label write lines; a dumb terminal cannot move its cursor.
         movable = self._console.is_terminal and not self._console.is_dumb_terminal and self._console.file.isatty()
         self._moves = movable and not (quiet or plain or label)
-        self._status: Status | None = None  # while a stage takes its time
+        self._stage: Live | None = None  # while a stage takes its time
         self._live: Live | None = None  # while the load runs
         self._drawn: list[int] = []  # columns of each line of the newest frame
         self._last: float | None = None
@@ -63,8 +63,13 @@ class Progress:
         """A stage began."""
         if self._moves:
             self._clear()
-            self._status = self._console.status(Text(f"{text} ..."))
-            self._status.start()
+            spinner = Spinner("line" if self._console.options.ascii_only else "dots", Text(f"{text} ..."))
+            # stdout is left alone, because it may be a pipe that events go into (rich would draw them here); and so
+            # not rich's Status, which takes it.
+            self._stage = Live(
+                spinner, console=self._console, refresh_per_second=12.5, transient=True, redirect_stdout=False
+            )  # fmt: skip
+            self._stage.start()
         elif not self._quiet:
             self._console.print(f"{self._label}{text}", markup=False)
 
@@ -82,7 +87,10 @@ class Progress:
             if self._live is None:
                 self._clear()
                 # Drawn when a message comes and never by a thread of rich's: the load needs the machine.
-                self._live = Live(get_renderable=self._frame, console=self._console, auto_refresh=False, transient=True)
+                self._live = Live(
+                    get_renderable=self._frame, console=self._console, auto_refresh=False, transient=True,
+                    redirect_stdout=False,
+                )  # fmt: skip
                 self._live.start()
             self.redraw()
         elif self._last is None or time.monotonic() - self._last >= EVERY:
@@ -120,10 +128,10 @@ class Progress:
 
     def _clear(self) -> None:
         """Take away what is drawn, and show the cursor."""
-        if self._status is not None:
-            self._status.stop()
+        if self._stage is not None:
+            self._stage.stop()
         if self._live is not None:
             self._unfold()
             self._live.stop()
-        self._status = self._live = None
+        self._stage = self._live = None
         self._drawn = []
