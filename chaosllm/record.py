@@ -123,6 +123,12 @@ class Event:
     effects: list[Effect] = field(default_factory=list)  # declared side effects whose results this call brought
     path: str = ""  # of a stream through the proxy: "fast", or "layers" (mitmproxy's own, for what is unusual)
 
+    @property
+    def billed(self) -> int:
+        """Tokens that a provider bills for the call: none for a refused one, all for a cut or late one."""
+        served = self.tokens_out > 0 or (self.status is not None and 200 <= self.status < 300)
+        return self.tokens_in + self.tokens_out if served else 0
+
     def to_json(self) -> dict[str, Any]:
         """The stored form: empty fields left out."""
         said = {}

@@ -22,6 +22,7 @@ _SHARE = re.compile(r"^(\d+(?:\.\d+)?)\s*%$")
 _MONEY = re.compile(r"^(\d+(?:\.\d+)?)\s*(USD)$")
 _SPEND = re.compile(r"^(\d+(?:\.\d+)?)\s*USD\s*/\s*(min|minute|h|hour|d|day)$")
 _TOKENS = re.compile(r"^(\d[\d_]*)\s*tokens?$")
+_SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B$", re.IGNORECASE)
 _COUNTED = re.compile(r"^(\d+(?:\.\d+)?)\s*(tokens?|events?|bytes?)$")
 
 #: A stream event up to this long is one token, because OpenAI-style streams send one token an event
@@ -111,6 +112,14 @@ def parse_tokens(value: object) -> int:
     raise ValueError(f"{_found(value)}, expected a number of tokens such as 50000 tokens")
 
 
+def parse_size(value: object) -> int:
+    """Bytes from "500MB", "2GB" (powers of 1000, as disks are sold) or "1.5GiB" (of 1024)."""
+    if match := _SIZE.match(_text(value)):
+        power = " kmgt".index(match[2].lower() or " ")
+        return round(float(match[1]) * float(1024 if match[3] else 1000) ** power)
+    raise ValueError(f"{_found(value)}, expected a size such as 500MB or 2GB")
+
+
 def parse_counted(value: object) -> tuple[float, str]:
     """(number, unit) from "50%", "20 tokens", "3 events", "200 bytes"; the unit is that of `script.Unit`."""
     if match := _COUNTED.match(_text(value)):
@@ -141,6 +150,15 @@ def format_share(share: float) -> str:
             break
         spelt = f"{share * 100:.{places}f}".rstrip("0").removesuffix(".")
     return spelt + "%"
+
+
+def format_size(size: float) -> str:
+    """Bytes with at most one decimal, in powers of 1000: "812 B", "3.2 MB", "1.4 GB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.1f}".removesuffix(".0") + f" {unit}" if size < 10 else f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"
 
 
 def estimate_tokens(text: str) -> int:

@@ -3,12 +3,12 @@
 import pytest
 from scenario_text import EXAMPLE, SMALL
 
-from chaosllm.adapters.supervisor.stopping import refuse_unknown
 from chaosllm.errors import Level, ScenarioError
 from chaosllm.language.bounds import LIVE
 from chaosllm.reader import drive_problems, read
 from chaosllm.registry import members
 from chaosllm.scenario import Comparator, Role
+from chaosllm.stopping import refuse_unknown
 from chaosllm.trigger import Window
 
 

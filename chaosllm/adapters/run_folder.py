@@ -49,13 +49,24 @@ _OURS = {
     SCENARIO, META, EVENTS, SAMPLES, SAMPLES_RAW, SAMPLES_TEXT, CONTROL, SUMMARY, REPORT, MARKDOWN, PLOTS, "junit.xml",
     "ca",
 }  # fmt: skip
+#: What is a folder of files in it; the second holds a run's CA and goes with the run's end.
+INNER = (PLOTS, "ca")
 _LOGS = re.compile(r"^(app|proxy|driver|simulator|crash)\.log$")
+#: What `write` leaves behind when it is killed.
+_HALF = re.compile(r"^\.(.+)\.half$")
 
 #: A record of samples.bin: struct "<QdddddiiidB", 69 bytes.
 _RECORD = [
     ("operation", "<u8"), ("t_due", "<f8"), ("t_sent", "<f8"), ("t_first", "<f8"), ("t_last", "<f8"),
     ("t_end", "<f8"), ("status", "<i4"), ("chunks", "<i4"), ("chars", "<i4"), ("gap_max", "<f8"), ("outcome", "u1"),
 ]  # fmt: skip
+
+
+def is_ours(name: str) -> bool:
+    """Whether a run writes a file or a folder of this name into its run folder."""
+    half = _HALF.match(name)
+    name = half[1] if half else name
+    return name in _OURS or bool(_LOGS.match(name))
 
 
 def create(name: str, out: Path | None, now: datetime) -> Path:
@@ -86,7 +97,7 @@ def _take_over(out: Path) -> None:
     inside = [*out.iterdir()]
     if not inside:
         return
-    foreign = sorted(path.name for path in inside if path.name not in _OURS and not _LOGS.match(path.name))
+    foreign = sorted(path.name for path in inside if not is_ours(path.name))
     if foreign or not (out / META).exists():
         raise ChaosError(
             f"--out {out} is not empty and not an earlier run (it holds {(foreign or [inside[0].name])[0]})",

@@ -35,7 +35,7 @@ _TEXTS = {
     "newest",
 }
 #: Parts of parts in which every value is a number, whatever it is called: an outcome is called `error`.
-_COUNTS = {"outcomes", "by_rule", "paths", "delay", "share"}
+_COUNTS = {"outcomes", "by_rule", "paths", "tokens", "delay", "share"}
 _FREE = {"versions", "ports", "preflight"}  # shown only, and by code that takes whatever it finds
 #: Above every count and time that a run can have: Python's integers know no end, floats and NumPy's do.
 _MOST = 1 << 53

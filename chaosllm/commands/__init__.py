@@ -28,6 +28,7 @@ VERBS: dict[str, str] = {
     "list": "List faults, providers, findings, metrics, scenarios or suites.",
     "proxy": "Only inject: a proxy that breaks LLM calls as a scenario says.",
     "simulate": "Only answer: a provider that speaks the real wire formats, without a key.",
+    "clean": "Remove old run folders, the oldest first; asks before.",
     "schema": "Print the JSON Schema of scenarios, or of suites.",
     "version": "Print the version.",
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import shlex
 import shutil
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -14,7 +15,9 @@ from click.core import ParameterSource
 from chaosllm.errors import Blame, ChaosError, Exit
 
 if TYPE_CHECKING:
-    from chaosllm.adapters.supervisor.order import Order, Result
+    from chaosllm.adapters.supervisor.order import Order, Result, Watcher
+    from chaosllm.commands._events import Events
+    from chaosllm.live_view import Queue
 
 #: Where WithApp keeps the words after `--`, out of click's sight.
 _COMMAND = "chaosllm.command"
@@ -97,18 +100,44 @@ def checked_rate(text: str) -> str:
     return text
 
 
-def launch(order: Order, *, quiet: bool) -> Result:
-    """One run from start to finish, with its progress on stderr."""
+class Watchers:
+    """Several watchers of one run."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._watchers = watchers
+
+    def say(self, text: str) -> None:
+        """A stage began."""
+        for one in self._watchers:
+            one.say(text)
+
+    def note(self, text: str) -> None:
+        """Something to know beside the stages."""
+        for one in self._watchers:
+            one.note(text)
+
+    def progress(self, driver: dict[str, Any], proxy: dict[str, Any]) -> None:
+        """A second passed."""
+        for one in self._watchers:
+            one.progress(driver, proxy)
+
+
+def launch(order: Order, *, quiet: bool, events: Events | None = None, queue: Queue | None = None) -> Result:
+    """One run from start to finish, with its progress on stderr, and told to `events`."""
     from chaosllm.adapters.supervisor.session import Session  # noqa: PLC0415  # late, as above
     from chaosllm.commands._console import Progress  # noqa: PLC0415  # as above
-    from chaosllm.commands._signals import interrupting  # noqa: PLC0415  # as above
+    from chaosllm.commands._signals import interrupting, resizing  # noqa: PLC0415  # as above
 
     async def go() -> Result:
-        with Progress(order.scenario, quiet=quiet) as progress:
-            session = Session(order, progress)
-            with interrupting([session]):
+        # On a terminal that also shows the events a view between them could not be read.
+        plain = events is not None and sys.stdout.isatty()
+        with Progress(order.scenario, quiet=quiet, plain=plain, queue=queue) as progress:
+            session = Session(order, progress if events is None else Watchers(progress, events))
+            with interrupting([session]), resizing(progress.redraw):
                 return await session.run()
 
+    if events is not None:
+        events.started()
     return asyncio.run(go())
 
 

@@ -18,6 +18,7 @@ from chaosllm.errors import Blame, ChaosError, Exit, Level
 
 if TYPE_CHECKING:
     from chaosllm.adapters.supervisor.order import Order, Result
+    from chaosllm.live_view import Queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +29,58 @@ class Wanted:
     alone: bool
     words: tuple[str, ...]  # the command behind `--`
 
-    def each(self, *, quiet: bool) -> Iterator[tuple[Order, Result]]:
-        """Each with its result, one after the other; none after Ctrl-C."""
+    def each(self, *, quiet: bool, as_json: bool = False) -> Iterator[tuple[Order, Result]]:
+        """Each with its result, one after the other; none after Ctrl-C. `as_json` tells events on stdout."""
         from chaosllm.adapters.supervisor.order import Result  # noqa: PLC0415  # late, so that --help stays quick
+        from chaosllm.commands._events import Events  # noqa: PLC0415  # as above
 
         gone = lacking(self.words)
+        results: list[Result] = []
         for at, order in enumerate(self.orders, 1):
             if not self.alone and not quiet:
                 click.echo(f"{at} of {len(self.orders)}: {order.scenario.name}", err=True)
-            result = Result(gone.exit_code, error=gone) if gone else launch(order, quiet=quiet)
+            queue = self._queue(at, results)
+            events = Events(order.scenario, quiet=quiet, queue=queue) if as_json else None
+            result = Result(gone.exit_code, error=gone) if gone else launch(
+                order, quiet=quiet, events=events, queue=queue
+            )  # fmt: skip
+            if events is not None:
+                events.finished(_told(order, result))
+            results.append(result)
             yield order, result
             if result.code is Exit.INTERRUPTED:
                 return
+
+    def _queue(self, at: int, results: Sequence[Result]) -> Queue:
+        """Where the `at`-th run stands among all."""
+        from chaosllm.live_view import Queue  # noqa: PLC0415  # late, as above
+
+        later = sum(order.scenario.duration for order in self.orders[at:])
+        return Queue(at, len(self.orders), counted([result.code for result in results]), later)
+
+
+#: How runs end, in the order in which it is told.
+_ENDINGS = (
+    (Exit.PASS, "passed"), (Exit.FAIL, "failed"), (Exit.INCONCLUSIVE, "inconclusive"), (Exit.STOPPED, "stopped"),
+)  # fmt: skip
+
+
+def counted(codes: Sequence[Exit]) -> str:
+    """How many ended in which way, such as "2 passed, 1 failed"; "" for none."""
+    known = {kind: codes.count(kind) for kind, _ in _ENDINGS}
+    parts = [f"{known[kind]} {word}" for kind, word in _ENDINGS if known[kind]]
+    rest = len(codes) - sum(known.values())
+    return ", ".join([*parts, *([f"{rest} not run"] if rest else [])])
+
+
+def _told(order: Order, result: Result) -> dict[str, Any]:
+    """What --json tells of a run that is over: summary.json, where it lies, and what went wrong."""
+    found: dict[str, Any] = dict(result.material.summary) if result.material else {"scenario": order.scenario.name}
+    found |= {"folder": str(result.folder) if result.folder else None, "exit": int(result.code)}
+    if result.error is not None:
+        error = result.error
+        found["error"] = {"what": error.what, "hint": error.hint, "blame": str(error.blame)}
+    return found
 
 
 def asking[F: Callable[..., Any]](function: F) -> F:

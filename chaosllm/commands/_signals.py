@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while sessions run: the first stops them gently, the next at once."""
+"""Signals while sessions run: the first Ctrl-C or SIGTERM stops them gently, the next at once; a resize redraws."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from chaosllm.adapters.supervisor.session import Session
 from chaosllm.errors import Exit
@@ -23,6 +23,7 @@ def interrupting(sessions: Sequence[Session]) -> Iterator[None]:
         nonlocal count
         count += 1
         if count > 1 and all(session.judging for session in sessions):
+            _show_cursor()
             os._exit(Exit.INTERRUPTED)  # nothing runs any more but the drawing of a report
         sys.stderr.write("\nstopping; once more to stop at once\n" if count == 1 else "\nstopping at once\n")
         for session in sessions:
@@ -35,3 +36,23 @@ def interrupting(sessions: Sequence[Session]) -> Iterator[None]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def resizing(redraw: Callable[[], None]) -> Iterator[None]:
+    """Call `redraw` when the terminal's size changes; needs a running loop."""
+    loop, number = asyncio.get_running_loop(), getattr(signal, "SIGWINCH", None)  # Windows has none
+    if number is None:
+        yield
+        return
+    loop.add_signal_handler(number, redraw)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(number)
+
+
+def _show_cursor() -> None:
+    """Undo the one thing that a view leaves behind when its process ends at once (DECTCEM, VT220)."""
+    if os.isatty(2):
+        os.write(2, b"\x1b[?25h\n")

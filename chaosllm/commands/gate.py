@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chaosllm.commands._launch import WithApp
-from chaosllm.commands._runs import asking, wanted
+from chaosllm.commands._runs import asking, counted, wanted
 from chaosllm.errors import Exit, Problem, ScenarioError, Where, worst
 
 if TYPE_CHECKING:
@@ -135,16 +135,4 @@ def _write(junit: Path | None, results: Sequence[Result], score: str, *, passes:
 
 
 def _conclusion(results: Sequence[Result], code: Exit) -> str:
-    counts = [
-        f"{count} {word}"
-        for word, kind in (
-            ("passed", Exit.PASS),
-            ("failed", Exit.FAIL),
-            ("inconclusive", Exit.INCONCLUSIVE),
-            ("stopped", Exit.STOPPED),
-        )
-        if (count := sum(result.code is kind for result in results))
-    ]
-    rest = len(results) - sum(int(one.split()[0]) for one in counts)
-    counts += [f"{rest} not run"] if rest else []
-    return f"gate: {', '.join(counts) or 'nothing was run'}: exit {int(code)}"
+    return f"gate: {counted([result.code for result in results]) or 'nothing was run'}: exit {int(code)}"

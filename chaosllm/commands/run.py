@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,17 +29,22 @@ if TYPE_CHECKING:
 @asking
 @click.option("--dry-run", is_flag=True, help="Start everything, send one clean operation, stop.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-@click.option("--json", "as_json", is_flag=True, help="Print summary.json on stdout, one line a scenario.")
+@click.option(
+    "--json", "as_json", is_flag=True,
+    help="Print events on stdout, a JSON object a line; the last of each scenario is its summary.json.",
+)  # fmt: skip
 @click.pass_context
 def command(ctx: click.Context, /, *, quiet: bool, as_json: bool, **asked: Any) -> int:
     """Run scenarios against an app and judge what it did: files, suites, and folders with what is in them.
 
     The app is the one that the scenario names (target), or the one behind `--`, `--app` or
     `--target`. Its calls must go through the proxy; one clean operation shows that first.
+
+    With `--json`, `--quiet` leaves of the events the last of each scenario alone.
     """
     found = wanted(ctx, quiet=quiet, **asked)
     results: list[Result] = []
-    for order, result in found.each(quiet=quiet):
+    for order, result in found.each(quiet=quiet, as_json=as_json):
         _show(order, result, as_json=as_json)
         results.append(result)
     if not found.alone:
@@ -54,8 +58,6 @@ def _show(order: Order, result: Result, *, as_json: bool) -> None:
     from chaosllm.commands._errors import explain  # noqa: PLC0415  # as above
     from chaosllm.renderers.terminal import renderable  # noqa: PLC0415  # as above
 
-    if as_json:
-        click.echo(json.dumps(_machine(order, result)))
     if result.material is not None:
         Console(stderr=as_json, highlight=False).print(renderable(result.material))
     if result.error is not None:
@@ -75,13 +77,3 @@ def _conclude(orders: Sequence[Order], results: Sequence[Result], *, on_stderr: 
     console.print("", roundup(orders, results))
     for note in filter(None, (scored(results), unseen(results))):
         console.print(note, markup=False)
-
-
-def _machine(order: Order, result: Result) -> dict[str, Any]:
-    """What --json prints: summary.json, where it lies, and what went wrong."""
-    found: dict[str, Any] = dict(result.material.summary) if result.material else {"scenario": order.scenario.name}
-    found |= {"folder": str(result.folder) if result.folder else None, "exit": int(result.code)}
-    if result.error is not None:
-        error = result.error
-        found["error"] = {"what": error.what, "hint": error.hint, "blame": str(error.blame)}
-    return found

@@ -15,7 +15,7 @@ WHOLE_RUN = ("time_to_recover", "time_to_detect", "recovered_share", "resilience
 #: Of these, the ones that are measured after a fault and so take no other phase than a recovery.
 AFTER_FAULT = ("time_to_recover", "recovered_share")
 
-#: Metrics that the driver tells while a run goes on, and that may stop it (adapters/supervisor/stopping.py).
+#: Metrics that the driver tells while a run goes on, and that may stop it (stopping.py).
 LIVE = (
     "success_rate", "good_fraction", "degraded_rate", "error_rate", "hang_rate", "goodput",
     "latency_p50", "latency_p95",

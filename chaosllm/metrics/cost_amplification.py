@@ -17,8 +17,7 @@ from chaosllm.stats import bootstrap_ratio, spread
 
 def billed(event: Event) -> int:
     """Tokens that a provider bills for a call: none for a refused one, all for a cut or late one."""
-    served = event.tokens_out > 0 or (event.status is not None and 200 <= event.status < 300)
-    return event.tokens_in + event.tokens_out if served else 0
+    return event.billed
 
 
 def tokens_per_good_answer(run: Run, phase: str | None) -> Estimate:

@@ -10,11 +10,8 @@ from pathlib import Path
 
 import click
 import pytest
-from scenario_text import SMALL
 
 from chaosllm.commands import VERBS, verbs
-from chaosllm.commands._console import line
-from chaosllm.reader import read
 
 HEAVY = ("mitmproxy", "locust", "gevent", "matplotlib", "numpy", "scipy", "pydantic", "starlette", "uvicorn", "openai")
 COMMANDS = Path(__file__).parents[2] / "chaosllm" / "commands"
@@ -170,11 +167,3 @@ def test_our_bug_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_version() -> None:
     """`version --json` names what the run stands on."""
     assert json.loads(chaosllm("version", "--json").stdout).keys() >= {"chaosllm", "python", "mitmproxy", "locust"}
-
-
-def test_progress_in_whole_seconds() -> None:
-    """A line of progress counts whole seconds, and says starting before the first phase and finishing after all."""
-    scenario = read(SMALL).unwrap()
-    assert line(scenario, {"t": 0.0, "phase": ""}, {}).startswith("0s of 3m30s  starting")
-    assert line(scenario, {"t": 5.71, "phase": "baseline", "sent": 3}, {}).startswith("6s of 3m30s  baseline  3 sent")
-    assert line(scenario, {"t": 211.2, "phase": None}, {}).startswith("3m30s of 3m30s  finishing")

@@ -27,7 +27,7 @@ def gate(monkeypatch, tmp_path):
     def go(*words, codes=(Exit.FAIL,), env=None):
         left = iter(codes)
 
-        def launch(order, *, quiet):
+        def launch(order, *, quiet, **_):
             ran.append(order)
             code = next(left)
             if code is Exit.COULD_NOT_RUN:

@@ -28,7 +28,7 @@ def ask(monkeypatch, tmp_path, before):
     (tmp_path / "s.yaml").write_text(TEXT)
     taken = []
 
-    def launch(order, *, quiet):
+    def launch(order, *, quiet, **_):
         taken.append(order)
         return Result(Exit.PASS)
 

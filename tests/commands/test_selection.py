@@ -149,7 +149,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> dict[str, Exit]:
     """Name -> how its run ends; runs are not begun."""
     codes: dict[str, Exit] = {}
     monkeypatch.setattr(
-        "chaosllm.commands._runs.launch", lambda order, quiet: OrderResult(codes[order.scenario.name], order.out)
+        "chaosllm.commands._runs.launch", lambda order, **_: OrderResult(codes[order.scenario.name], order.out)
     )
     return codes
 

@@ -118,10 +118,10 @@ class Started:
 
 
 def run(*args: str, cwd: Path, env: dict[str, str] | None = None, limit: float = 90) -> tuple[int, dict[str, Any], str]:
-    """(exit code, what --json printed, stderr) of `chaosllm run ... --json`; nothing may be left running."""
+    """(exit code, what --json printed last, stderr) of `chaosllm run ... --json`; nothing may be left running."""
     options, words = (args[: args.index("--")], args[args.index("--") :]) if "--" in args else (args, ())
     started = Started(("run", *options, "--json", "--out", str(cwd / "out"), *words), cwd, env or {})
     code, out, err = started.end(limit)
     assert started.left() == []
     assert "Traceback" not in err
-    return code, json.loads(out) if out else {}, err
+    return code, json.loads(out.splitlines()[-1]) if out else {}, err

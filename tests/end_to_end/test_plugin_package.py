@@ -116,7 +116,7 @@ def test_it_is_played_by_the_real_proxy(site: Path, tmp_path: Path) -> None:
     ]
     path = scenario(tmp_path, phases=phases, load={"rate": "10/s"})
     done = chaosllm(site, "run", path, "--app", "hardened", "--out", tmp_path / "run", "--json", cwd=tmp_path)
-    summary = json.loads(done.stdout)
+    summary = json.loads(done.stdout.splitlines()[-1])
     assert summary.get("error") is None, summary
     (row,) = summary["injection"]
     assert (row["fault"], row["planned"]) == ("brownout", row["delivered"])

@@ -184,7 +184,7 @@ def test_a_run_with_two_workers(tmp_path):
     code, out, err = started.end(60)
     assert code in (0, 1, 4), err
     assert started.left() == []
-    summary = json.loads(out.splitlines()[0])
+    summary = json.loads(out.splitlines()[-1])
     meta = json.loads((tmp_path / "out" / "meta.json").read_text())
     assert meta["failures"] == []
     assert all(one["calls"] for one in meta["proxy"]["workers"])

@@ -210,3 +210,22 @@ def test_an_answer_that_is_no_stream_has_no_events():
     answered(one)
     stored = one.to_event(0.0, 3.0, b"key").to_json()
     assert not {"events", "late", "late_max"} & stored.keys()
+
+
+def test_tokens_billed_are_counted_by_model():
+    """A refused call bills nothing, and a cut one all that the upstream produced."""
+    ledger = Ledger(None, b"key", report=lambda _: None)
+    for status, tokens_in, tokens_out in ((200, 10, 5), (429, 10, 0), (None, 10, 7), (200, 1, 0)):
+        ledger._count(Event("c", 0.0, model="gpt-4o", status=status, tokens_in=tokens_in, tokens_out=tokens_out))
+    ledger._count(Event("c", 0.0, model="other", status=200, tokens_in=3))
+    assert ledger.status()["tokens"] == {"gpt-4o": {"in": 21, "out": 12}, "other": {"in": 3, "out": 0}}
+
+
+def test_an_app_that_makes_models_up():
+    """However many models an app names, and however long, a status stays small and no token is lost."""
+    ledger = Ledger(None, b"key", report=lambda _: None)
+    for number in range(1000):
+        ledger._count(Event("c", 0.0, model=f"{number}" + "x" * 10_000, status=200, tokens_in=1))
+    tokens = ledger.status()["tokens"]
+    assert sum(one["in"] for one in tokens.values()) == 1000
+    assert len(json.dumps(ledger.status())) < 20_000

@@ -54,7 +54,7 @@ def test_every_suite_has_its_test() -> None:
 def test_ci_tells_the_sample_apps_apart(app: str, tmp_path: Path) -> None:
     """The hardened app passes all of it, where the machine keeps up; the fragile one fails, by findings of its own."""
     started = Started(
-        ("run", str(SUITES / "ci.yaml"), "--app", app, "--json", "--out", str(tmp_path / "out")), tmp_path
+        ("run", str(SUITES / "ci.yaml"), "--app", app, "--json", "--quiet", "--out", str(tmp_path / "out")), tmp_path
     )
     code, out, err = started.end(1400)
     assert started.left() == []

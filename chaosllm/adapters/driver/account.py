@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaosllm.adapters.driver.samples import Samples
-from chaosllm.record import Sample
+from chaosllm.record import Outcome, Sample
 from chaosllm.scenario import Scenario
 
 #: Seconds of the newest operations that a progress message sums up.
 _RECENT = 10.0
+#: Kinds of error that a progress message names, characters of each, and kinds that are kept apart at all: with
+#: escapes that is at most 2 kB of a message that must stay under PIPE_BUF, and what an app says is bounded.
+_NAMED, _LONGEST, _KINDS = 5, 60, 200
 
 
 @dataclass(slots=True)
@@ -25,6 +28,7 @@ class Counts:
     ended: int = 0
     cut_short: int = 0  # sessions that could not go on, because an answer lacked what the next request needs
     outcomes: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)  # what users got that was not good, by kind
     lags: array[float] = field(default_factory=lambda: array("d"))  # actual start - due, seconds
 
 
@@ -46,6 +50,8 @@ class Account:
     def keep(self, sample: Sample) -> None:
         """An operation has its outcome."""
         self.counts.outcomes[str(sample.outcome)] += 1
+        if sample.outcome is not Outcome.GOOD and sample.outcome is not Outcome.DEGRADED:
+            self._blame(sample.error or str(sample.outcome))
         if sample.t_end is not None:
             self._recent.append((sample.t_end, sample.t_end - sample.t_due))
         if self._samples is not None:
@@ -76,10 +82,15 @@ class Account:
             "in_flight": in_flight,
             "dropped": self.counts.dropped,
             "outcomes": dict(self.counts.outcomes),
+            "errors": dict(self.counts.errors.most_common(_NAMED)),
             "p50": quantile(latencies, 0.5),
             "p95": quantile(latencies, 0.95),
             "lag_p99": quantile(sorted(lag for _, lag in self._recent_lags), 0.99),
         }
+
+    def _blame(self, error: str) -> None:
+        kind, errors = error[:_LONGEST], self.counts.errors
+        errors[kind if kind in errors or len(errors) < _KINDS else "other"] += 1
 
     def totals(self) -> dict[str, Any]:
         """The load's account of itself, once it is over."""

@@ -23,6 +23,7 @@ from chaosllm.vitals import Vitals
 #: Seconds between two writes to disk: a kill loses at most these.
 FLUSH = 0.5
 _AT_ONCE = 1 << 16  # bytes held back at most
+_MODELS, _NAME = 50, 80  # models whose tokens are counted apart, characters of each: an app may make names up
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class Counts:
     tls_refused: int = 0  # connections whose client did not trust our CA
     paths: Counter[str] = field(default_factory=Counter)  # streams by `Event.path`
     by_rule: dict[str, Counter[str]] = field(default_factory=dict)
+    tokens: dict[str, Counter[str]] = field(default_factory=dict)  # billed, by model
 
 
 class Ledger:
@@ -125,6 +127,7 @@ class Ledger:
             "tls_refused": counts.tls_refused,
             "paths": dict(counts.paths),
             "by_rule": {rule: dict(numbers) for rule, numbers in counts.by_rule.items()},
+            "tokens": {model: dict(numbers) for model, numbers in counts.tokens.items()},
             # Of several workers each the highest: one at its limit is at its limit.
             "lag_p99": round(self.vitals.lag_at(0.99), 6),  # seconds, since the run's start
             **self.vitals.newest,
@@ -167,6 +170,12 @@ class Ledger:
     def _count(self, event: Event) -> None:
         counts = self.counts
         counts.injected += event.did is Did.INJECTED
+        if event.billed:
+            model = event.model[:_NAME]
+            model = model if model in counts.tokens or len(counts.tokens) < _MODELS else ""
+            used = counts.tokens.setdefault(model, Counter())
+            used["in"] += event.tokens_in
+            used["out"] += event.tokens_out
         if event.path:
             counts.paths[event.path] += 1
         failed = event.ended in (Ended.BROKEN, Ended.NO_ANSWER) or (event.status or 0) >= 500

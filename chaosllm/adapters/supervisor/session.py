@@ -28,6 +28,7 @@ from chaosllm.adapters.environment import child_environment, clashes
 from chaosllm.adapters.handover import pack
 from chaosllm.adapters.interpreter import proxy_module
 from chaosllm.adapters.redaction import hidden, scrub
+from chaosllm.adapters.run_hold import Hold
 from chaosllm.adapters.supervisor.calibrate import calibrated
 from chaosllm.adapters.supervisor.children import GRACE, Child, Message, exit_text, kill_group, together
 from chaosllm.adapters.supervisor.judging import judge, our_bug, prepare
@@ -35,7 +36,6 @@ from chaosllm.adapters.supervisor.machine import machine, versions
 from chaosllm.adapters.supervisor.order import Company, Order, Result, Watcher
 from chaosllm.adapters.supervisor.preflight import BypassError, preflight
 from chaosllm.adapters.supervisor.rehearsal import rehearse
-from chaosllm.adapters.supervisor.stopping import StopWatch, refuse_unknown
 from chaosllm.adapters.supervisor.strain import Strain
 from chaosllm.adapters.supervisor.target import (
     WAIT_RUNNING,
@@ -50,6 +50,7 @@ from chaosllm.adapters.supervisor.target import (
 )
 from chaosllm.errors import ChaosError, Exit
 from chaosllm.record import SCHEMA
+from chaosllm.stopping import StopWatch, refuse_unknown
 from chaosllm.units import format_duration
 from chaosllm.variables import Redactor, filled, secrets_of, too_short
 
@@ -121,6 +122,7 @@ class Session:
 
     def _open(self, now: datetime) -> None:
         order, folder = self.order, self._folder
+        self._hold = Hold(folder)
         self.meta |= {
             "schema": SCHEMA, "version": versions()["chaosllm"], "name": order.scenario.name,
             "seed": order.scenario.seed, "started": now.isoformat(timespec="seconds"), "stopped": None, "failures": [],
@@ -383,11 +385,9 @@ class Session:
         self.watcher.say("judging")
         try:
             material = await asyncio.to_thread(judge, self._folder)
-        except ChaosError as caught:
-            return Result(self._code(error or caught, {}), self._folder, None, error or caught)
         except Exception as caught:  # a bug of ours in judging must not cost the error that came before
-            bug = our_bug(caught, self._folder)
-            return Result(self._code(error or bug, {}), self._folder, None, error or bug)
+            wrong = error or (caught if isinstance(caught, ChaosError) else our_bug(caught, self._folder))
+            return Result(self._code(wrong, {}), self._folder, None, wrong)
         return Result(self._code(error, material.summary), self._folder, material, error)
 
     def _code(self, error: ChaosError | None, summary: Mapping[str, Any]) -> Exit:

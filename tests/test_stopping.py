@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from chaosllm.adapters.supervisor.calibrate import interval
-from chaosllm.adapters.supervisor.stopping import StopWatch, refuse_unknown
 from chaosllm.errors import ChaosError
 from chaosllm.scenario import Comparator, StopCondition
+from chaosllm.stopping import StopWatch, refuse_unknown
 
 LOW = StopCondition("success_rate(last 3s) < 20%", "success_rate", 3.0, Comparator.LT, 0.2)
 SLOW = StopCondition("latency_p95(last 10s) > 2s", "latency_p95", 10.0, Comparator.GT, 2.0)

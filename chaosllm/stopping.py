@@ -6,7 +6,7 @@ import operator
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from chaosllm.errors import ChaosError, Exit
 from chaosllm.record import Outcome
@@ -47,6 +47,32 @@ def refuse_unknown(conditions: tuple[StopCondition, ...]) -> None:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where a condition stands; `value` is None while its window shows too little to tell."""
+
+    condition: StopCondition
+    value: float | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything is to stop now."""
+        return self.value is not None and _COMPARE[self.condition.comparator](self.value, self.condition.bound)
+
+    @property
+    def away(self) -> float | None:
+        """How far the value is from where the condition begins to hold, in its own unit; 0 when it holds."""
+        if self.value is None:
+            return None
+        return 0.0 if self.holds else abs(self.value - self.condition.bound)
+
+    @property
+    def unit(self) -> Literal["share", "rate", "seconds"]:
+        """Of value, bound and distance."""
+        metric = self.condition.metric
+        return "share" if metric in _SHARES else "seconds" if metric in _QUANTILES else "rate"
+
+
 @dataclass(slots=True)
 class StopWatch:
     """Keeps the progress of the longest window, and says which condition came true."""
@@ -60,24 +86,26 @@ class StopWatch:
         longest = max((condition.window for condition in self.conditions), default=0.0)
         while len(self._history) > 2 and self._history[1]["t"] <= progress["t"] - longest:
             self._history.popleft()
-        return next((condition for condition in self.conditions if self._holds(condition)), None)
+        return next((one.condition for one in self.readings() if one.holds), None)
 
-    def _holds(self, condition: StopCondition) -> bool:
+    def readings(self) -> tuple[Reading, ...]:
+        """Where each condition stands, in the scenario's order."""
+        return tuple(Reading(condition, self._value(condition)) for condition in self.conditions)
+
+    def _value(self, condition: StopCondition) -> float | None:
+        if not self._history:
+            return None
         last = self._history[-1]
         first = next((one for one in reversed(self._history) if one["t"] <= last["t"] - condition.window), None)
         if first is None:
-            return False
+            return None
         ended = {name: last["outcomes"].get(name, 0) - first["outcomes"].get(name, 0) for name in last["outcomes"]}
         total = sum(ended.values())
         if condition.metric == "goodput":  # nothing ended is the worst goodput, so it needs no least
-            value = ended.get(Outcome.GOOD, 0) / (last["t"] - first["t"])
-        elif total < LEAST:
-            return False
-        elif condition.metric in _SHARES:
-            value = sum(ended.get(outcome, 0) for outcome in _SHARES[condition.metric]) / total
-        else:
-            measured = last.get(_QUANTILES[condition.metric])
-            if measured is None:
-                return False
-            value = float(measured)
-        return _COMPARE[condition.comparator](value, condition.bound)
+            return float(ended.get(Outcome.GOOD, 0) / (last["t"] - first["t"]))
+        if total < LEAST:
+            return None
+        if condition.metric in _SHARES:
+            return float(sum(ended.get(outcome, 0) for outcome in _SHARES[condition.metric]) / total)
+        measured = last.get(_QUANTILES[condition.metric])
+        return None if measured is None else float(measured)
