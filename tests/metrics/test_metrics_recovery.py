@@ -85,6 +85,20 @@ def test_recovered_share_is_withheld_at_another_load():
     assert "offered load was 50%" in measure(run, "recovered_share", "recovery").why
 
 
+def test_recovered_share_forgives_arrivals_by_chance():
+    """Of 60 operations against 80 a quarter more or less is chance; of thousands it is another load."""
+
+    def judged(rate):
+        def thin(samples, events):
+            samples[:] = [one for one in samples if one.t_due < 45 or one.operation % 3]
+            events[:] = [one for one in events if one.t < 45 or one.operation % 3]
+
+        return measure(made.run(some_bad(0.6), rate=rate, change=thin), "recovered_share", "recovery")
+
+    assert judged(4.0).value is not None
+    assert "offered load was 66.7%" in judged(100.0).why
+
+
 def test_error_surface_counts_what_says_so():
     """Of six kinds of bad answers three are graceful; a trace spoils even a 503 with Retry-After."""
     later = ["json_error", "retry_after"]
