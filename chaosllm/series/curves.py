@@ -25,6 +25,11 @@ class Curve:
     share: Floats
     n: int
 
+    @property
+    def never(self) -> float:
+        """The share that never ended."""
+        return 1 - float(self.share[-1]) if len(self.share) else 1.0
+
     def at(self, share: float) -> float:
         """The first time by which so many had ended; NaN when they never had."""
         place = int(np.searchsorted(self.share, share - 1e-9))
@@ -32,11 +37,16 @@ class Curve:
 
 
 def cumulative(values: Floats, most: int = MOST_POINTS) -> Curve | None:
-    """The curve of `values` in seconds; infinity is what never ended, NaN does not count. None when nothing ended."""
+    """The curve of `values` in seconds; infinity is what never ended, NaN does not count. None when nothing counts.
+
+    A curve without a point is that of values of which none ever ended.
+    """
     values = np.sort(values[~np.isnan(values)])
     ended = values[np.isfinite(values)]
-    if not len(ended):
+    if not len(values):
         return None
+    if not len(ended):
+        return Curve(ended, ended, len(values))
     # Even steps in rank, and finer ones at the tail, which a log axis spreads out.
     tail = len(ended) - 1 - np.geomspace(1, len(ended), most // 4).astype(int) + 1
     places = np.unique(np.concatenate([np.linspace(0, len(ended) - 1, most - most // 4).astype(int), tail]))

@@ -80,6 +80,10 @@ def test_distribution(failing):
     assert says("distribution", failing).startswith("Half of the users had an answer or an error within 300ms in base")
     some_hang = made.only_in_storm(lambda n: Operation(Outcome.HANG, 10.0) if n % 4 == 0 else Operation())
     assert says("distribution", made.run(some_hang)).endswith("Never in time: 25% in storm.")
+    all_hang = made.only_in_storm(lambda n: Operation(Outcome.HANG, 10.0))
+    assert says("distribution", made.run(all_hang)).endswith("Never in time: 100% in storm.")
+    nobody = made.run(lambda n, due, phase: Operation(Outcome.HANG, 10.0), rate=2)
+    assert says("distribution", nobody).startswith("No operation of a judged phase ended")
 
 
 def test_amplification_and_calls(failing, calm):

@@ -37,11 +37,16 @@ def test_half_is_read_off_where_half_had_ended():
     assert found is not None
     assert (found.at(0.25), found.at(0.5), found.at(0.75)) == (1, 2, 3)
     assert math.isnan(found.at(0.95))
+    assert found.never == 0.25
 
 
-def test_nothing_that_ended_is_no_curve():
-    """Hangs and dropped operations alone have no distribution."""
-    assert cumulative(np.array([math.inf, math.nan])) is None
+def test_hangs_alone_are_a_curve_without_a_point():
+    """A phase in which nobody got anything is not a phase without users; dropped operations alone are none."""
+    found = cumulative(np.array([math.inf, math.nan, math.inf]))
+    assert found is not None
+    assert (len(found.x), found.n, found.never) == (0, 2, 1.0)
+    assert math.isnan(found.at(0.5))
+    assert cumulative(np.array([math.nan])) is None
     assert cumulative(np.array([])) is None
 
 

@@ -28,7 +28,7 @@ def draw(run: Run) -> Drawing:
     found = groups(run)
     taken = np.where(run.samples.was(Outcome.HANG), np.inf, run.latency)
     curves = [(group, curve) for group in found if (curve := cumulative(taken[group.rows(run)])) is not None]
-    if not curves:
+    if not any(len(curve.x) for _, curve in curves):
         return nothing(TITLE, "No operation of a judged phase ended, so there is no distribution to plot.")
     figure, axes = style.figure()
     plot(axes, found, curves)
@@ -44,18 +44,19 @@ def draw(run: Run) -> Drawing:
 
 def _hung(curves: list[tuple[Group, Curve]]) -> str:
     """Which curves stay below 100%."""
-    never = [(group, 1 - float(curve.share[-1])) for group, curve in curves if curve.share[-1] < 1]
+    never = [(group, curve.never) for group, curve in curves if curve.never]
     return f" Never in time: {by_group(never, words.share)}." if never else ""
 
 
 def plot(axes: Axes, found: list[Group], curves: list[tuple[Group, Curve]]) -> None:
     """Cumulative curves over seconds, each in the look of its group; a curve that ends below 100% goes on flat."""
     look = dict(zip([group.name for group in found], style.looks(found), strict=True))
-    low = max(min(float(curve.x[0]) for _, curve in curves), 0.001)
-    high = max(low * 1.01, *(float(curve.x[-1]) for _, curve in curves))
+    ends = [float(curve.x[place]) for _, curve in curves if len(curve.x) for place in (0, -1)]
+    low = max(min(ends), 0.001)
+    high = max(low * 1.01, *ends)
     for group, curve in curves:
-        x = np.concatenate([[low / 1.3, max(curve.x[0], low)], np.maximum(curve.x, low), [high * 1.3]])
-        y = np.concatenate([[0.0, 0.0], curve.share, [curve.share[-1]]])
+        x = np.concatenate([[low / 1.3], np.maximum(curve.x, low), [high * 1.3]])
+        y = np.concatenate([[0.0], curve.share, [1 - curve.never]])
         mine = look[group.name]
         axes.plot(x, y, color=mine.colour, linestyle=mine.dash, drawstyle="steps-post",
                   label=f"{style.label(group.name)} (n = {words.count(curve.n)})")  # fmt: skip
@@ -68,5 +69,5 @@ def plot(axes: Axes, found: list[Group], curves: list[tuple[Group, Curve]]) -> N
         axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words.seconds(value)))
     style.share_axis(axes.yaxis)
-    axes.set_ylim(0, 1.02)
+    axes.set_ylim(-0.02, 1.02)
     axes.grid(visible=True, axis="x")
