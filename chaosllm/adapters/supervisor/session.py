@@ -378,8 +378,8 @@ class Session:
         try:
             material = await asyncio.to_thread(judge, self._folder)
         except Exception as caught:  # a bug of ours in judging must not cost the error that came before
-            wrong = error or (caught if isinstance(caught, ChaosError) else self._bug(caught))
-            return Result(self._code(wrong, {}), self._folder, None, wrong)
+            wrong = caught if isinstance(caught, ChaosError) else self._bug(caught)
+            return Result(self._code(error or wrong, {}), self._folder, None, error or wrong)
         return Result(self._code(error, material.summary), self._folder, material, error)
 
     def _bug(self, caught: Exception) -> ChaosError:
