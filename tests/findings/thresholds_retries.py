@@ -83,10 +83,13 @@ THRESHOLDS = (
     ),
     Threshold(
         "no_jitter", "of 60 gaps within 8 %",
-        lambda: _gap(0.5, spread=0.055, hits=58), lambda: _gap(0.5, spread=0.055, hits=60),
+        lambda: _gap(0.3, spread=0.055, hits=58), lambda: _gap(0.3, spread=0.055, hits=60),
     ),
     Threshold(
-        "no_jitter", "not above 8 %, however many", lambda: _gap(0.5, spread=0.09), lambda: _gap(0.5, spread=0.07)
+        "no_jitter", "not above 8 %, however many", lambda: _gap(0.2, spread=0.09), lambda: _gap(0.2, spread=0.07)
+    ),
+    Threshold(
+        "no_jitter", "not above 25 ms, however many", lambda: _gap(0.4, spread=0.07), lambda: _gap(0.3, spread=0.07)
     ),
     Threshold(
         "no_jitter", "of at least 20 gaps",
