@@ -82,19 +82,27 @@ def _step(event: Event, due: float) -> Step:
         did=_did(event),
         status=event.status,
         ended=ended,
-        injected=event.did is Did.INJECTED,
+        injected=_played(event),
         model=event.model,
         # Tokens tell, because an answer that was slowed or cut is the provider's, and recorded as ours.
-        reached=event.did is not Did.INJECTED or event.origin is Origin.UPSTREAM or event.tokens_out > 0,
+        reached=not _played(event)
+        or event.tokens_out > 0
+        or (event.status is not None and event.origin is Origin.UPSTREAM),
         retry_after=event.retry_after,
     )
+
+
+def _played(event: Event) -> bool:
+    """Whether a rule was played on the call, or still was when the run ended."""
+    held = event.did is Did.SKIPPED and event.ended is Ended.IN_FLIGHT and any(part.fired for part in event.rules)
+    return event.did is Did.INJECTED or held
 
 
 def _did(event: Event) -> str:
     """What was done to the call, in words."""
     if event.did is Did.PASSED:
         return event.reason or "untouched"
-    if event.did is not Did.INJECTED:
+    if not _played(event):
         return f"{event.did}: {event.why}"
     said = [event.reason or ", ".join(dict.fromkeys(part.fault for part in event.rules if part.fired))]
     if event.retry_after is not None:

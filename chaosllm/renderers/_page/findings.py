@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chaosllm.renderers import Material, Story
@@ -11,6 +11,7 @@ from chaosllm.renderers._page.markup import anchor, say
 from chaosllm.renderers._page.sequence import diagram, headline
 
 MOST_IDS = 3
+MOST_PHASES = 4
 
 
 def findings(material: Material) -> str:
@@ -26,8 +27,18 @@ def findings(material: Material) -> str:
     return f'<div class="all">{cards}</div>{notes}'
 
 
-def card(finding: Mapping[str, Any], material: Material, fix: str, *, told: set[str] | None = None) -> str:
-    """One finding. `told`: operations that the page tells of already; None for a card that only links to them."""
+def card(
+    finding: Mapping[str, Any],
+    material: Material,
+    fix: str,
+    *,
+    told: set[str] | None = None,
+    also: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """One finding. `told`: operations that the page tells of already; None for a card that only links to them.
+
+    `also`: the same finding in other phases, named in a line.
+    """
     severity = str(finding.get("severity"))
     known = severity if severity in words.SEVERITIES else "info"
     often = words.times(finding)
@@ -44,10 +55,19 @@ def card(finding: Mapping[str, Any], material: Material, fix: str, *, told: set[
         f'<p class="small what"><span class="severity {known}">{say(severity)}</span> '
         f"<code>{say(finding.get('code'))}</code>{where}{f', {often}' if often else ''}</p>"
         f"<p>{say(words.sentence(finding))}</p>"
+        + _also(also)
         + (f"<p><strong>{say(accepted)}</strong></p>" if accepted else "")
         + (f'<p class="fix"><strong>{fix}</strong> {say(finding["advice"])}{more}</p>' if finding.get("advice") else "")
         + f"{evidence}</article>"
     )
+
+
+def _also(others: Sequence[Mapping[str, Any]]) -> str:
+    if not others:
+        return ""
+    shown = [f"{words.clean(one.get('phase'))} ({words.count(one.get('count'))})" for one in others[:MOST_PHASES]]
+    more = f" and {len(others) - MOST_PHASES} more" if len(others) > MOST_PHASES else ""
+    return f"<p class='small'>Also in {say(', '.join(shown))}{more}.</p>"
 
 
 def _ids(finding: Mapping[str, Any]) -> list[str]:
@@ -98,6 +118,6 @@ def _story(key: str, story: Story) -> str:
     # The anchor is inside, because a browser opens the details that hold the target of a link.
     due = f"Due {words.seconds(story.due)} into the run, in {say(story.phase)}. Times count from then."
     return (
-        f'<details class="story"><summary><code>{say(key)}</code> {headline(story)}</summary>'
+        f'<details class="story"><summary><code>{say(key)}</code> {say(headline(story))}</summary>'
         f'<div id="{say(key)}"><p class="dim small">{due}</p>{diagram(story, key)}</div></details>'
     )

@@ -15,28 +15,22 @@ from chaosllm.renderers._page.sequence import GOT
 MOST_CARDS = 3
 MOST_LINES = 3
 
-_MEANS = {
-    "pass": "The app held up against every fault of this run.",
-    "fail": "The app did not hold up.",
-    "inconclusive": "This run proves nothing yet, neither good nor bad.",
-}
-
 
 def first(material: Material) -> str:
-    """Banner, four figures, and what to do."""
-    return f"{_banner(material)}\n{_figures(material.summary)}\n{_todo(material)}"
+    """Banner, four figures, and what to do; without a verdict, what to change comes before the figures."""
+    summary = material.summary
+    change = _change(summary) if word(summary.get("verdict"))[0] == "inconclusive" else ""
+    return f"{_banner(material)}\n{change}{_figures(summary)}\n{_todo(material)}"
 
 
 def _banner(material: Material) -> str:
     summary = material.summary
     verdict, text = word(summary.get("verdict"))
-    said = (
-        f"<strong class='{verdict}'>{say(words.held(summary))}</strong>"
-        if summary.get("hypothesis")
-        else "<strong>The scenario states no hypothesis.</strong>"
-    )
+    held = f"<strong class='{verdict}'>{say(words.held(summary))}</strong>"
     hypothesis = (
-        f"<p class='hypothesis'><span class='dim'>Hypothesis:</span> {say(summary.get('hypothesis'))} {said}</p>"
+        f"<p class='hypothesis'><span class='dim'>Hypothesis:</span> {say(summary['hypothesis'])} {held}</p>"
+        if summary.get("hypothesis")
+        else "<p class='dim'>The scenario states no hypothesis.</p>"
     )
     facts = "".join(f"<li>{say(fact)}</li>" for fact in _facts(material))
     stopped = summary.get("stopped")
@@ -44,8 +38,21 @@ def _banner(material: Material) -> str:
     return (
         f'<header class="hero {verdict}"><h1><span class="verdict">{text}</span> '
         f'<span class="name">{say(summary.get("scenario", ""))}</span></h1>'
-        f'<p class="means">{_MEANS[verdict]}</p>{hypothesis}{early}<ul class="facts">{facts}</ul></header>'
+        f'<p class="means">{_means(summary, verdict)}</p>{hypothesis}{early}<ul class="facts">{facts}</ul></header>'
     )
+
+
+def _means(summary: Mapping[str, Any], verdict: str) -> str:
+    """The verdict in a sentence, for somebody who knows nothing of the run."""
+    if verdict == "inconclusive":
+        return "This run proves nothing yet, neither good nor bad."
+    if verdict == "fail":
+        return "The app did not hold up."
+    if not words.totals(summary.get("injection", ()))["planned"]:
+        return "No fault was injected, so this shows only how the app does on a good day."
+    if summary.get("objectives"):
+        return "Under these faults the app met every objective."
+    return "Under these faults nothing was seen that fails a run."
 
 
 def _facts(material: Material) -> Iterator[str]:
@@ -171,27 +178,31 @@ def _back(summary: Mapping[str, Any]) -> str:
 
 def _todo(material: Material) -> str:
     summary = material.summary
-    findings = words.worst(summary.get("findings", ()))
-    undecided = word(summary.get("verdict"))[0] == "inconclusive"
-    change = _change(summary) if undecided else ""
-    doubts = "" if undecided else _doubts(summary)
-    fix = words.fix_first(summary)
-    told = any(words.clean(one.get("advice", "")) in fix for one in findings[:1] if one.get("advice"))
-    lone = f'<p class="lone"><strong>Fix first:</strong> {say(fix)}</p>' if fix and not (told or undecided) else ""
-    if not findings:
+    verdict, _ = word(summary.get("verdict"))
+    found = words.worst(summary.get("findings", ()))
+    doubts = "" if verdict == "inconclusive" else _doubts(summary)
+    fix = "" if verdict == "inconclusive" else words.fix_first(summary)
+    told = any(words.clean(one.get("advice", "")) in fix for one in found[:1] if one.get("advice"))
+    lone = f'<p class="lone"><strong>Fix first:</strong> {say(fix)}</p>' if fix and not told else ""
+    if not found:
         nothing = " ".join(part for part in ("No finding.", words.withheld(summary), _untested(summary)) if part)
-        return f'{change}{lone}<p class="lone dim">{say(nothing)}</p>{doubts}'
+        return f'{lone}<p class="lone dim">{say(nothing)}</p>{doubts}'
+    kinds: dict[str, list[Mapping[str, Any]]] = {}
+    for one in found:
+        kinds.setdefault(str(one.get("code")), []).append(one)
     cards = "".join(
-        card(finding, material, "Fix first:" if told and not place and not undecided else "Fix:")
-        for place, finding in enumerate(findings[:MOST_CARDS])
+        card(one, material, "Fix first:" if told and not place else "Fix:", also=others)
+        for place, (one, *others) in enumerate(list(kinds.values())[:MOST_CARDS])
     )
-    more = len(findings) - MOST_CARDS
-    rest = f'<p><a href="#findings">{words.counted(more, "more finding")}</a></p>' if more > 0 else ""
-    title = "What went wrong" if len(findings) <= MOST_CARDS else f"The worst {MOST_CARDS} of {len(findings)} findings"
-    title = "What was seen all the same" if undecided else title
+    title = {"pass": "What could be better", "inconclusive": "What was seen all the same"}.get(
+        verdict, "What went wrong"
+    )
+    worst = f": the worst {MOST_CARDS} of {len(kinds)} kinds" if len(kinds) > MOST_CARDS else ""
+    every = f"All {len(found)} findings, with their operations" if len(found) > 1 else "The operations that show it"
     return (
-        f'{change}{lone}<section aria-labelledby="worst"><h2 id="worst" class="plain">{title}</h2>'
-        f'<div class="cards">{cards}</div>{rest}</section>{doubts}'
+        f'{lone}<section aria-labelledby="worst"><h2 id="worst" class="plain">{title}{worst}</h2>'
+        f'<div class="cards">{cards}</div><p><a href="#findings">{every}</a></p>'
+        f"</section>{doubts}"
     )
 
 
@@ -215,11 +226,9 @@ def _change(summary: Mapping[str, Any]) -> str:
     )
     more = len(lines) - MOST_LINES - 1
     rest = f'<p><a href="#validity">{more} more</a></p>' if more > 0 else ""
-    first_of_all = words.fix_first(summary)
-    head = f"<p><strong>Do first:</strong> {say(first_of_all)}</p>" if first_of_all else ""
     return (
         '<section class="change" aria-labelledby="change"><h2 id="change" class="plain">What to change, and run again'
-        f"</h2>{head}<ul>{items}</ul>{rest}</section>"
+        f"</h2><ul>{items}</ul>{rest}</section>"
     )
 
 

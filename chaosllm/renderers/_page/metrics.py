@@ -84,6 +84,7 @@ def metrics(summary: Mapping[str, Any]) -> str:
     return (
         '<div class="scroll matrix" tabindex="0" role="region" aria-label="Every metric by phase">'
         f"<table><tbody>{bodies}</tbody></table></div>"
+        '<p class="dim small">Below each value its 95% interval; ? where the sample is too small for a bound.</p>'
         f"{_empty(shown)}"
     )
 

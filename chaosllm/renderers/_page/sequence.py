@@ -12,6 +12,7 @@ wraps on a phone, and needs no second telling for those who cannot see it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -42,7 +43,7 @@ GOT = {
 class Row:
     """One line of the diagram: an arrow from lane to lane, or a note on one lane where both are the same."""
 
-    at: float  # seconds since the operation was due
+    at: float  # seconds since the operation was due; infinite for what was open when the run ended
     start: int
     end: int
     text: str  # foreign text may be in it
@@ -64,21 +65,21 @@ def rows(story: Story) -> list[Row]:
         )
     if story.first is not None and story.seconds is not None and story.seconds - story.first > SLACK:
         found.append(Row(story.first, APP, USER, "first text"))
-    return [*sorted(found, key=lambda row: row.at), _end(story, found)]
+    return sorted([*found, _end(story, found)], key=lambda row: row.at)
 
 
 def _call(step: Step) -> Iterator[Row]:
     name = step.call.rpartition("/")[2]
     whom = f"{step.provider}, {step.model}" if step.model else step.provider
-    over = step.at + (step.seconds or 0.0)
+    over = step.at + (math.inf if step.seconds is None else step.seconds)
     yield Row(step.at, APP, PROVIDER if step.reached else PROXY, f"{name} to {whom}")
     if step.injected:
         yield Row(step.at, PROXY, PROXY, f"Fault: {step.did}", "fault")
     elif step.did != "untouched":
-        yield Row(over, PROXY, PROXY, step.did, "fault" if step.did.startswith("failed") else "")
+        yield Row(step.at, PROXY, PROXY, step.did, "fault" if step.did.startswith("failed") else "")
     took = f" after {words.seconds(step.seconds)}" if step.seconds is not None else ""
     if step.status is None or step.ended.startswith(("no answer", "the app left", "still open")):
-        yield Row(over, APP, APP, f"{step.ended}{took}", "bad")
+        yield Row(over, APP, APP, f"{name}: {step.ended}{took}", "bad")
         return
     start = PROVIDER if step.reached and not step.injected else PROXY
     fine = step.status < 400 and step.ended == "whole"
@@ -95,25 +96,24 @@ def _pause(before: Step, after: Step) -> Iterator[Row]:
 
 
 def _end(story: Story, found: list[Row]) -> Row:
-    last = max((row.at for row in found), default=0.0)
-    at = last if story.seconds is None else story.seconds
-    got = GOT.get(story.outcome, story.outcome)
-    status = f", HTTP {story.status}" if story.status else ""
-    error = f", {story.error}" if story.error and story.error not in status else ""
-    took = f" after {words.seconds(story.seconds)}" if story.seconds is not None else ""
+    at = max(row.at for row in found) if story.seconds is None else story.seconds
     kind: Literal["bad", "good"] = "good" if story.outcome in ("good", "degraded") else "bad"
     if story.outcome in ("hang", "dropped"):
-        return Row(at, USER, USER, f"{got}{error}{took}", kind)
-    return Row(at, APP, USER, f"{got}{status}{error}{took}", kind)
+        return Row(at, USER, USER, _got(story), kind)
+    return Row(at, APP, USER, _got(story), kind)
+
+
+def _got(story: Story) -> str:
+    status = f", HTTP {story.status}" if story.status and story.outcome != "hang" else ""
+    # Of a hang the error only says once more that it was one.
+    error = f", {story.error}" if story.error and story.outcome != "hang" and story.error not in status else ""
+    took = f" after {words.seconds(story.seconds)}" if story.seconds is not None else ""
+    return f"{GOT.get(story.outcome, story.outcome)}{status}{error}{took}"
 
 
 def headline(story: Story) -> str:
-    """What the user got, in a line; markup already."""
-    status = f", HTTP {story.status}" if story.status else ""
-    error = f", {say(story.error)}" if story.error and story.error not in status else ""
-    took = f" after {words.seconds(story.seconds)}" if story.seconds is not None else ""
-    calls = words.counted(len(story.steps) + story.more, "call")
-    return f"the user got {say(GOT.get(story.outcome, story.outcome))}{status}{error}{took}; {calls}"
+    """What the user got, in a line."""
+    return f"the user got {_got(story)}; {words.counted(len(story.steps) + story.more, 'call')}"
 
 
 def diagram(story: Story, name: str) -> str:
@@ -139,6 +139,6 @@ def _line(row: Row) -> str:
     kind = f"{row.kind} " if row.kind else ""
     return (
         f'<li class="{kind}{"arrow" if wide else "note"}" style="--a:{low};--w:{wide}">'
-        f'<span class="t">+{words.seconds(row.at)}</span>'
+        f'<span class="t">{"end" if math.isinf(row.at) else f"+{words.seconds(row.at)}"}</span>'
         f'<div><p><span class="unseen">{who}: </span>{mark}{say(row.text)}</p>{arrow}</div></li>'
     )

@@ -69,6 +69,8 @@ _FIRST = """
 .card.critical,.card.major{border-top:3px solid var(--fail)}.card.minor{border-top:3px solid var(--inconclusive)}
 .card h3{margin:0 0 .25rem}
 .card p{margin:.3rem 0}.cards .card p{font-size:.925rem}.cards .card .small{font-size:.875rem}
+a code{display:inline-block;max-width:100%;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;
+vertical-align:bottom;text-decoration:underline}
 .all{display:grid;gap:1rem}.all>*{min-width:0}
 .severity{font-size:.75rem;font-weight:700;text-transform:uppercase;letter-spacing:.05em;border:1px solid;
 border-radius:1rem;padding:.05rem .55rem;white-space:nowrap}
@@ -158,7 +160,7 @@ _NARROW = """
 .matrix th:first-child{min-width:8rem;max-width:8rem}.matrix .about{display:none}
 .matrix th,.matrix td{padding:.35rem .5rem}
 .seq{font-size:.85rem}.seq li,.lanes{grid-template-columns:3.5rem minmax(0,1fr);gap:.25rem}
-.lanes div{font-size:.8rem}.lanes b,.seq .t{font-size:.8rem;white-space:nowrap}
+.lanes div{font-size:.75rem}.lanes b,.seq .t{font-size:.8rem;white-space:nowrap}
 .seq li.arrow p{margin-left:calc(var(--a)*12%)}.seq .note p{margin-left:calc(var(--a)*12%);transform:none}}
 """
 
