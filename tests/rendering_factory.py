@@ -106,6 +106,12 @@ def summary(**fields: Any) -> dict[str, Any]:
             "goodput": 9.2,
             "retry_amplification": attempts / operations,
             "cost_amplification": 1.2,
+            "metrics": {
+                "success_rate": {"value": good, "low": max(0.0, good - 0.03), "high": min(1.0, good + 0.03), "n": 200},
+                "latency_p95": {"value": p95, "low": p95 * 0.9, "high": None, "n": 200},
+                "retry_amplification": {"value": attempts / operations, "low": 1.0, "high": 1.9, "n": 200},
+                "tpot": {"value": None, "low": None, "high": None, "n": 0, "why": "no operation has a streamed answer"},
+            },
         }
 
     whole = {
@@ -197,6 +203,20 @@ def summary(**fields: Any) -> dict[str, Any]:
                 "hint": "Lower the rate.",
             },
         ],
+        "score": {
+            "grade": "D",
+            "why": "",
+            "capped_by": "truncated_accepted",
+            "minimum": 52.1,
+            "mean": 76.1,
+            "classes": {
+                "rate limits": {"value": 100.0, "low": 100.0, "high": 100.0},
+                "truncation": {"value": 52.1, "low": 47.1, "high": 61.5},
+            },
+            "tested": 2,
+            "of": 11,
+            "not_tested": ["quota", "outages"],
+        },
         "time_to_recover": 4.5,
         "match_rate": 1.0,
         "calibration": {

@@ -37,6 +37,9 @@ class Step:
     status: int | None
     ended: str
     injected: bool
+    model: str = ""
+    reached: bool = True  # whether the provider was asked; a refusal of ours never is
+    retry_after: float | None = None  # seconds that the app was asked to wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Story:
     seconds: float | None  # from due to the end
     steps: tuple[Step, ...]
     more: int = 0  # attempts left out
+    sent: float | None = None  # seconds from due until it was sent; None when it never was
+    first: float | None = None  # until its user saw the first text
 
 
 @dataclass(frozen=True, slots=True)

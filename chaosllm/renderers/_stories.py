@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from chaosllm.record import OUTCOMES, Did, Ended, Event
+from chaosllm.record import OUTCOMES, Did, Ended, Event, Origin
 from chaosllm.renderers import Step, Story
 from chaosllm.renderers import _words as words
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 #: Because a page stays under 2 MB: an app in a retry storm makes hundreds of calls for one operation.
 MOST_PER_FINDING = 5
+MOST_STORIES = 60
 MOST_STEPS = 15
 
 _ENDED: Mapping[Ended, str] = {
@@ -29,17 +30,24 @@ _ENDED: Mapping[Ended, str] = {
 
 def stories(run: Run, findings: Iterable[Mapping[str, Any]]) -> dict[str, Story]:
     """By "op-17", in order of time: the first few operations of each finding's evidence."""
-    wanted: set[int] = set()
+    wanted = _wanted(findings)
+    rows = [row for row, operation in enumerate(run.samples.operation.tolist()) if operation in wanted]
+    told = [_story(run, row) for row in rows]
+    return {f"op-{story.operation}": story for story in sorted(told, key=lambda story: (story.due, story.operation))}
+
+
+def _wanted(findings: Iterable[Mapping[str, Any]]) -> set[int]:
+    """Operations to tell of: each finding's first before any finding's second, because all of them need one."""
+    of_each: list[list[int]] = []
     for finding in findings:
         of_one: dict[int, None] = {}
         for name in finding.get("evidence", ()):
             number = str(name).split("/")[0].removeprefix("op-")
             if number.isdigit():
                 of_one[int(number)] = None
-        wanted.update(list(of_one)[:MOST_PER_FINDING])
-    rows = [row for row, operation in enumerate(run.samples.operation.tolist()) if operation in wanted]
-    told = [_story(run, row) for row in rows]
-    return {f"op-{story.operation}": story for story in sorted(told, key=lambda story: (story.due, story.operation))}
+        of_each.append(list(of_one)[:MOST_PER_FINDING])
+    in_turn = [one[place] for place in range(MOST_PER_FINDING) for one in of_each if place < len(one)]
+    return set(list(dict.fromkeys(in_turn))[:MOST_STORIES])
 
 
 def _story(run: Run, row: int) -> Story:
@@ -55,7 +63,13 @@ def _story(run: Run, row: int) -> Story:
         seconds=None if math.isnan(end) else end - due,
         steps=tuple(_step(event, due) for event in calls[:MOST_STEPS]),
         more=max(0, len(calls) - MOST_STEPS),
+        sent=_since(samples.t_sent[row], due),
+        first=_since(samples.t_first[row], due),
     )
+
+
+def _since(at: float, due: float) -> float | None:
+    return None if math.isnan(at) else float(at) - due
 
 
 def _step(event: Event, due: float) -> Step:
@@ -68,15 +82,27 @@ def _step(event: Event, due: float) -> Step:
         did=_did(event),
         status=event.status,
         ended=ended,
-        injected=event.did is Did.INJECTED,
+        injected=_played(event),
+        model=event.model,
+        # Tokens tell, because an answer that was slowed or cut is the provider's, and recorded as ours.
+        reached=not _played(event)
+        or event.tokens_out > 0
+        or (event.status is not None and event.origin is Origin.UPSTREAM),
+        retry_after=event.retry_after,
     )
+
+
+def _played(event: Event) -> bool:
+    """Whether a rule was played on the call, or still was when the run ended."""
+    held = event.did is Did.SKIPPED and event.ended is Ended.IN_FLIGHT and any(part.fired for part in event.rules)
+    return event.did is Did.INJECTED or held
 
 
 def _did(event: Event) -> str:
     """What was done to the call, in words."""
     if event.did is Did.PASSED:
-        return f"passed: {event.reason}" if event.reason else "passed untouched"
-    if event.did is not Did.INJECTED:
+        return event.reason or "untouched"
+    if not _played(event):
         return f"{event.did}: {event.why}"
     said = [event.reason or ", ".join(dict.fromkeys(part.fault for part in event.rules if part.fired))]
     if event.retry_after is not None:

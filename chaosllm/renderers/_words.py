@@ -298,10 +298,10 @@ def fix_first(summary: Mapping[str, Any]) -> str:
 def impact(summary: Mapping[str, Any]) -> list[str]:
     """For each fault phase, how many users got no good answer, beside the baseline's share."""
     phases: Mapping[str, Mapping[str, Any]] = summary.get("phases", {})
-    before = next((_bad(phase) for phase in phases.values() if phase.get("role") == "baseline"), None)
+    before = next((without_good(phase) for phase in phases.values() if phase.get("role") == "baseline"), None)
     lines = []
     for name, phase in phases.items():
-        if phase.get("role") != "fault" or (bad := _bad(phase)) is None:
+        if phase.get("role") != "fault" or (bad := without_good(phase)) is None:
             continue
         failed, operations = bad
         if not failed:
@@ -315,7 +315,8 @@ def impact(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _bad(phase: Mapping[str, Any]) -> tuple[float, float] | None:
+def without_good(phase: Mapping[str, Any]) -> tuple[float, float] | None:
+    """(operations without a good answer, all of them) of a phase; None where nothing was measured."""
     operations = number(phase.get("operations"))
     success = number((phase.get("success_rate") or {}).get("value"))
     if not operations or success is None:

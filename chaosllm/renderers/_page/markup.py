@@ -7,15 +7,23 @@ from html import escape
 
 from chaosllm.renderers import _words as words
 
+#: Nothing is fetched and nothing runs; styles are inline because matplotlib's SVG carries style attributes.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+
 
 def say(value: object) -> str:
     """Foreign text, cleaned and escaped for element content and quoted attributes."""
     return escape(words.clean("" if value is None else value))
 
 
-def section(anchor: str, title: str, body: str) -> str:
+def anchor(name: str) -> str:
+    """The operation's part of an evidence id: "op-17/call-2" -> "op-17"."""
+    return name.split("/", maxsplit=1)[0]
+
+
+def section(key: str, title: str, body: str) -> str:
     """A landmark with its heading."""
-    return f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">{say(title)}</h2>\n{body}</section>'
+    return f'<section aria-labelledby="{key}"><h2 id="{key}">{say(title)}</h2>\n{body}</section>'
 
 
 def table(
@@ -45,4 +53,23 @@ def table(
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{say(label or head[0])}">'
         f"<table{kind}><thead><tr>{titles}</tr></thead>\n<tbody>{lines}</tbody></table></div>"
+    )
+
+
+def word(verdict: object) -> tuple[str, str]:
+    """(class, text) of a verdict, with its sign; one that is unheard of is undecided."""
+    known = str(verdict) if str(verdict) in words.VERDICTS else "inconclusive"
+    text, icon = words.VERDICTS[known]
+    return known, f'<span aria-hidden="true">{icon}</span> {text}'
+
+
+def document(title: str, style: str, body: str) -> str:
+    """A whole page that asks nobody for anything; title and body are markup already."""
+    return (
+        "<!doctype html>\n"
+        '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n<meta name="generator" content="chaosllm">\n'
+        f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
