@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,9 +160,18 @@ def _everywhere() -> Material:
     rule = {"eligible": 1, "planned": 1, "fired": 1, "delivered": 0}
     summary["injection"] = [rule | {"rule": text, "fault": text, "why": {text: 1}} for text in HOSTILE]
     summary["validity"] = [{"name": text, "ok": False, "what": text, "hint": text} for text in HOSTILE]
-    told = {}
-    for place, text in enumerate(HOSTILE):
-        told |= stories(made.run(error=text, operations=place + 1), [{"evidence": [f"op-{place}/call-0"]}])
+    one = next(iter(stories(made.run(operations=260), [{"evidence": ["op-255"]}]).values()))
+    step = one.steps[0]
+    told = {
+        f"op-{place}": replace(
+            one,
+            phase=text,
+            outcome="error",
+            error=text,
+            steps=(replace(step, provider=text, model=text, did=text, ended=text, injected=bool(place % 2)),),
+        )
+        for place, text in enumerate(HOSTILE)
+    }
     meta = {
         "version": HOSTILE[1],
         "app": HOSTILE[2],

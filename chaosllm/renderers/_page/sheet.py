@@ -73,7 +73,7 @@ a code{display:inline-block;max-width:100%;overflow:hidden;text-overflow:ellipsi
 vertical-align:bottom;text-decoration:underline}
 .all{display:grid;gap:1rem}.all>*{min-width:0}
 .severity{font-size:.75rem;font-weight:700;text-transform:uppercase;letter-spacing:.05em;border:1px solid;
-border-radius:1rem;padding:.05rem .55rem;white-space:nowrap}
+border-radius:1rem;padding:.05rem .55rem}
 .severity.critical,.severity.major{color:var(--fail)}.severity.minor{color:var(--inconclusive)}
 .severity.info{color:var(--dim)}.severity.critical{background:var(--fail-bg)}
 nav ul{display:flex;flex-wrap:wrap;gap:.1rem 1.25rem;list-style:none;margin:1.25rem 0 0;padding:.5rem 0;
