@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from chaosllm.record import OUTCOMES, Did, Ended, Event, Origin
 from chaosllm.renderers import Step, Story
 from chaosllm.renderers import _words as words
@@ -31,8 +33,8 @@ _ENDED: Mapping[Ended, str] = {
 def stories(run: Run, findings: Iterable[Mapping[str, Any]]) -> dict[str, Story]:
     """By "op-17", in order of time: the first few operations of each finding's evidence."""
     wanted = _wanted(findings)
-    rows = [row for row, operation in enumerate(run.samples.operation.tolist()) if operation in wanted]
-    told = [_story(run, row) for row in rows]
+    rows = np.flatnonzero(np.isin(run.samples.operation, list(wanted)))
+    told = [_story(run, int(row)) for row in rows]
     return {f"op-{story.operation}": story for story in sorted(told, key=lambda story: (story.due, story.operation))}
 
 

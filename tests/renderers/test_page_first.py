@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import rendering_factory as made
 
-from chaosllm.renderers import Material, html
+from chaosllm.renderers import Material, Step, Story, html
 from chaosllm.renderers._page.objectives import plainly
-from chaosllm.renderers._stories import stories
+from chaosllm.renderers._stories import MOST_STEPS, MOST_STORIES, stories
 from chaosllm.scenario import Role
 from chaosllm.verdict import judge
 
@@ -138,6 +138,18 @@ def test_without_streaming_its_metrics_say_why_they_are_empty() -> None:
     """What could not be measured is named with its reason, and has no row."""
     said = whole()
     assert "time per token ( tpot ): no operation of storm has a streamed answer" in said
+
+
+def test_the_largest_page_is_small() -> None:
+    """With every finding in every phase and as many long stories as are told, the page leaves room for its charts."""
+    step = Step("op-1/call-1", 1.0, 0.1, "openai", "rate_limit/requests, asked to wait 2s", 429, "whole", True)
+    told = {
+        f"op-{number}": Story(number, "storm", 1.0, "error", 500, "HTTP 500", 9.0, (step,) * MOST_STEPS)
+        for number in range(MOST_STORIES)
+    }
+    ids = [f"op-{number}/call-1" for number in range(20)]
+    found = [made.summary()["findings"][place % 4] | {"evidence": ids} for place in range(24 * 8)]
+    assert len(html.MEMBER.render(Material(made.summary(findings=found), stories=told)).encode()) < 1_500_000
 
 
 def test_a_million_operations_make_no_longer_page() -> None:

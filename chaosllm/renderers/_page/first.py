@@ -149,8 +149,8 @@ def _score(summary: Mapping[str, Any]) -> tuple[str, str, str, list[str]]:
     )
     no_grade = f"No grade: {words.clean(found.get('why'))}" if not found.get("grade") else ""
     worst = min(classes, key=lambda name: words.number(classes[name].get("value")) or 0.0)
-    of_it = f"the worst is {words.clean(worst)}" if len(classes) > 1 else words.clean(worst)
-    return title, f"{least:.0f} of 100", "", [f"{covered}: {of_it}", capped, no_grade]
+    of_it = f", the worst: {words.clean(worst)}" if len(classes) > 1 and least < 100 else ""
+    return title, f"{least:.0f} of 100", "", [f"{covered}{of_it}", capped, no_grade]
 
 
 def _faults(summary: Mapping[str, Any]) -> tuple[str, str, str, list[str]]:
@@ -191,7 +191,7 @@ def _todo(material: Material) -> str:
     for one in found:
         kinds.setdefault(str(one.get("code")), []).append(one)
     cards = "".join(
-        card(one, material, "Fix first:" if told and not place else "Fix:", also=others)
+        card(one, material, "Fix first:" if told and not place and verdict == "fail" else "Fix:", also=others)
         for place, (one, *others) in enumerate(list(kinds.values())[:MOST_CARDS])
     )
     title = {"pass": "What could be better", "inconclusive": "What was seen all the same"}.get(

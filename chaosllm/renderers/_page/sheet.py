@@ -111,7 +111,7 @@ align-items:start}
 figure{margin:0;min-width:0}
 figure h3{margin-top:0}
 figure .scroll{margin:.25rem 0}
-figure svg{display:block;width:100%;min-width:25rem;height:auto;color:var(--fg)}
+figure svg{display:block;width:100%;min-width:23rem;height:auto;color:var(--fg)}
 figcaption p{color:var(--dim);font-size:.925rem}
 .nothing{margin:.3rem 0;padding-left:1.25rem;color:var(--dim)}
 .nothing strong{color:var(--fg)}
@@ -156,7 +156,7 @@ _NARROW = """
 .stack td.n{display:flex;flex-wrap:wrap;gap:0 .5rem;align-items:baseline;text-align:left}
 .stack td.n::before{content:attr(data-name);color:var(--dim);min-width:8.5rem;font-size:.875rem}
 .stack td.n .bar{flex-basis:100%;max-width:none}
-.meter{width:5rem}
+.meter{width:5rem}figure .scroll{margin-inline:-.6rem}
 .matrix th:first-child{min-width:8rem;max-width:8rem}.matrix .about{display:none}
 .matrix th,.matrix td{padding:.35rem .5rem}
 .seq{font-size:.85rem}.seq li,.lanes{grid-template-columns:3.5rem minmax(0,1fr);gap:.25rem}
