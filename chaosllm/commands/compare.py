@@ -76,10 +76,12 @@ def _page(found: Comparison, names: tuple[str, str], *, every: bool) -> str:
         what = f"{' and '.join(kept)} {'is a kept baseline' if len(kept) == 1 else 'are kept baselines'}"
         why = f"{what}: figures with their intervals and no samples, so no curves can be laid over each other."
     else:
-        charts |= pairs.overlays(Pair(*runs, found.scale))
+        charts |= pairs.overlays(Pair(runs[0], runs[1], found.scale))
     return page(Shown(found, names, charts, why, every))
 
 
 def _of(out: Path | None) -> str:
     """What the name of --out tells."""
-    return {".md": "markdown", ".json": "json", ".html": "html", ".htm": "html"}.get(out.suffix.lower() if out else "", "terminal")
+    return {".md": "markdown", ".json": "json", ".html": "html", ".htm": "html"}.get(
+        out.suffix.lower() if out else "", "terminal"
+    )

@@ -16,7 +16,7 @@ from rich.text import Text
 from chaosllm.comparison import BETTER, CHANGED, SAME, UNKNOWN, WORSE, Comparison, Row
 from chaosllm.renderers import _words as words
 from chaosllm.renderers._headline import RANK, change, headline, shown
-from chaosllm.renderers.markdown import code, table, text
+from chaosllm.renderers.markdown import code, fit, table, text
 from chaosllm.snapshot import Snapshot
 
 MOST_REASONS = 6
@@ -109,9 +109,9 @@ def renderable(comparison: Comparison, names: Sequence[str], *, every: bool = Fa
     """What a rich console prints."""
     parts: list[RenderableType] = [Text(words.clean(comparison.after.scenario), "bold")]
     parts += [Text(_title(*one)) for one in zip("AB", names, _sides(comparison), strict=True)]
-    said = headline(comparison)
-    style = {True: _STYLES[BETTER], False: _STYLES[WORSE], None: "bold"}[said.good]
-    parts += [Text(), Text(f"{said.word}.", style), *map(Text, said.sentences)]
+    lead = headline(comparison)
+    style = {True: _STYLES[BETTER], False: _STYLES[WORSE], None: "bold"}[lead.good]
+    parts += [Text(), Text(f"{lead.word}.", style), *map(Text, lead.sentences)]
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style="dim")
     for at, name in enumerate(_HEAD):
         grid.add_column(name, justify="right" if at in (1, 2) else "left", overflow="fold", no_wrap=at in (1, 2))
@@ -145,12 +145,11 @@ def markdown(comparison: Comparison, names: Sequence[str], *, every: bool = Fals
     titles = [f"- {text(_title(*one))}" for one in zip("AB", names, _sides(comparison), strict=True)]
     said = headline(comparison)
     parts = [
-        f"## Comparison of {code(comparison.after.scenario)}",
-        "\n".join(titles),
-        f"**{text(said.word)}.** {text(' '.join(said.sentences))}",
-        table(("phase", *_HEAD), rows, left=2),
-        text(counts(comparison)) + ".",
-        chance(comparison),
-        "\n".join(f"- {text(note)}" for note in notes(comparison)),
+        (f"## Comparison of {code(comparison.after.scenario)}\n\n" + "\n".join(titles), 0.1),
+        (f"**{text(said.word)}.** {text(' '.join(said.sentences))}", 0.1),
+        (table(("phase", *_HEAD), rows, left=2), 0.5),
+        (f"{text(counts(comparison))}.", 0.05),
+        (chance(comparison), 0.05),
+        ("\n".join(f"- {text(note)}" for note in notes(comparison)), 0.2),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return fit(parts)

@@ -34,15 +34,20 @@ _CSS = """
 .side h2{border:0;margin:0;padding:0;font-size:1rem;display:flex;flex-wrap:wrap;gap:.15rem .6rem;align-items:baseline}
 .side svg{width:2.6rem;height:.7rem;align-self:center;flex:none}
 .side p{margin:.15rem 0 0}
-.lead{font-size:1.1rem}
+.lead{font-size:1.05rem}.hero h1 .verdict{white-space:normal;overflow-wrap:normal}
 tr.group th{padding-top:1rem;color:var(--fg);font-size:1rem;white-space:normal}
 .figures td:last-child{white-space:nowrap}
 .worse{color:var(--fail);font-weight:700}.better{color:var(--pass);font-weight:700}
 .changed{color:var(--inconclusive);font-weight:700}
-@media (max-width:40rem){.stack tr.group{padding:.9rem 0 .2rem}.stack tr.group th{display:block;padding:0;border:0}
+@media (max-width:40rem){.lead{font-size:1rem}.stack tr.group{padding:.9rem 0 .2rem}
+.stack tr.group th{display:block;padding:0;border:0}
 .figures td:last-child::before{content:"difference: ";color:var(--dim);font-weight:400}}
 """
-_WORDS = {WORSE: ("worse", "\N{BALLOT X}"), BETTER: ("better", "\N{CHECK MARK}"), CHANGED: ("changed", "\N{GREEK CAPITAL LETTER DELTA}")}
+_WORDS = {
+    WORSE: ("worse", "\N{BALLOT X}"),
+    BETTER: ("better", "\N{CHECK MARK}"),
+    CHANGED: ("changed", "\N{GREEK CAPITAL LETTER DELTA}"),
+}
 _HEAD = ("metric", "A", "B", "change (95% interval)", "difference")
 
 
@@ -130,12 +135,12 @@ def _turns(comparison: Comparison) -> Iterator[str]:
     turned = [one for one in plain.turned(comparison) if "fail" in one[1:]]
     for text, before, after in turned[:2]:
         yield f"{words.clean(text, NAME)}: {before} in A, {after} in B"
-    if len(turned) > 2:  # noqa: PLR2004  # as many as were told
+    if len(turned) > 2:  # as many as were told
         yield f"{len(turned) - 2} more objectives turned"
     for what, found in (("New", comparison.new_findings), ("Gone", comparison.gone_findings)):
         if found:
             codes = list(dict.fromkeys(words.clean(one.get("code"), 40) for one in words.worst(found)))
-            more = f" and {len(codes) - 3} more" if len(codes) > 3 else ""  # noqa: PLR2004  # as many as are named
+            more = f" and {len(codes) - 3} more" if len(codes) > 3 else ""  # as many as are named
             yield f"{what} findings: {', '.join(codes[:3])}{more}"
     for letter, one in (("A", comparison.before), ("B", comparison.after)):
         if one.verdict == "inconclusive":
@@ -159,9 +164,7 @@ def _charts(shown_: Shown) -> str:
         )
     why = f"<p>{say(shown_.why)}</p>" if shown_.why else ""
     pictures = f'<div class="charts">{"".join(drawn)}</div>' if drawn else ""
-    return (
-        why + pictures + (f'<ul class="nothing" aria-label="Not drawn">{"".join(missing)}</ul>' if missing else "")
-    )
+    return why + pictures + (f'<ul class="nothing" aria-label="Not drawn">{"".join(missing)}</ul>' if missing else "")
 
 
 def _figures(shown_: Shown) -> str:
@@ -200,7 +203,9 @@ def _row(row: Row) -> str:
         f'<td class="n" data-name="{name}">{say(value)}</td>'
         for name, value in (("A", before), ("B", after), ("change", change))
     )
-    return f'<tr><td><code>{say(metric)}</code></td>{numbers}<td><span class="{kind}">{mark}{say(said)}</span></td></tr>'
+    return (
+        f'<tr><td><code>{say(metric)}</code></td>{numbers}<td><span class="{kind}">{mark}{say(said)}</span></td></tr>'
+    )
 
 
 def _findings(comparison: Comparison) -> str:
@@ -286,8 +291,8 @@ def _left(n: int, noun: str) -> str:
 def _how(comparison: Comparison) -> str:
     return _items(
         [
-            "Worse and better: the 95% interval of the change excludes no change. None shown: it does not, and its ends "
-            "say how large a change could hide in it. Cannot tell: too few operations, or no interval.",
+            "Worse and better: the 95% interval of the change excludes no change. None shown: it does not, and its "
+            "ends say how large a change could hide in it. Cannot tell: too few operations, or no interval.",
             "The heading counts only what users feel and what it costs, and only what holds when the level is shared "
             "out over all of those figures.",
             "Two runs tell of these two runs: repeat both before you build on a change that is small.",

@@ -3,11 +3,13 @@
 Laws:
 1. A headline rests on what users feel and what it costs (`MAIN`), and on changes that hold at a level shared out over
    all of those (Bonferroni): a table of sixty figures always shows some that changed by chance.
-2. Where nothing is shown, it says how large a change could hide in that.
+2. Good answers come first: an app that fails faster and asks less often is worse.
+3. Where nothing is shown, it says how large a change could hide in that.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -70,28 +72,36 @@ def headline(comparison: Comparison) -> Headline:
     main = _main(comparison)
     sure = certain(main)
     worse, better = ([one for one in sure if one.verdict == word] for word in (WORSE, BETTER))
+    answers = {one.verdict for one in sure if one.metric == "success_rate"}
     others = sum(one.verdict in (WORSE, BETTER, CHANGED) for one in comparison.rows) - len(sure)
-    more = f"{words.counted(others, 'other figure')} changed too, which may be chance." if others and sure else ""
-    if worse and better:
-        return _told("B is worse in some and better in other things", None, _listed(worse), _listed(better), more)
-    if worse:
-        return _told("B is worse", False, _listed(worse), more)
-    if better:
-        return _told("B is better", True, _listed(better), more)
+    if sure:
+        # Good answers decide where they changed, because errors are fast and cheap.
+        both = len(answers) > 1 or (not answers and bool(worse) and bool(better))
+        down = WORSE in answers if answers else bool(worse)
+        word = "B is better in some things and worse in others" if both else "B is worse" if down else "B is better"
+        first, second = (worse, better) if down else (better, worse)
+        fast = down and bool(answers) and any(one.metric.startswith("latency") for one in second)
+        return _told(
+            word,
+            None if both else not down,
+            _listed(first, MOST_TOLD),
+            _listed(second, 1) + (" Errors count in a latency, and may be fast." if fast else "") if second else "",
+        )
     if all(one.change is None and one.verdict == UNKNOWN for one in main):
         whys = Counter(one.why for one in main if one.why).most_common(1)
         why = f"No main figure could be compared: {words.clean(whys[0][0])}." if whys else "The runs share no figure."
         return _told("Nothing can be told", None, why)
-    some = f"{words.counted(others, 'figure')} of {len(comparison.rows)} changed, none of the main ones for certain: "
-    what = (
-        f"{some}look at the table before you believe it."
-        if others
-        else "No figure changed by more than chance would explain."
-    )
+    what = "No figure changed by more than chance would explain."
+    if others:
+        told = sum(one.verdict != UNKNOWN for one in comparison.rows)
+        what = (
+            f"{others} of {words.counted(told, 'figure')} changed, about {max(1, round(told / 20))} would by chance, "
+        )
+        what += "and none of the main ones changed for certain."
     return _told("No clear difference" if others else "No difference shown", None, what, hidden(main))
 
 
-def _told(word: str, good: bool | None, *sentences: str) -> Headline:  # noqa: FBT001  # three-valued, of this file alone
+def _told(word: str, good: bool | None, *sentences: str) -> Headline:  # three-valued, of this file alone
     return Headline(word, good, tuple(one for one in sentences if one))
 
 
@@ -99,7 +109,14 @@ def _main(comparison: Comparison) -> list[Row]:
     """The main figures: those under faults first, and in the order of MAIN."""
     roles = comparison.after.roles
     rows = [one for one in comparison.rows if one.metric in MAIN]
-    return sorted(rows, key=lambda one: (roles.get(one.phase) != "fault", MAIN.index(one.metric)))
+    return sorted(rows, key=lambda one: (roles.get(one.phase) != "fault", MAIN.index(one.metric), -_size(one)))
+
+
+def _size(row: Row) -> float:
+    """How large the change is, either way."""
+    if row.change is None:
+        return 0.0
+    return abs(row.change.value if row.change.kind == "difference" else math.log(row.change.value))
 
 
 def certain(rows: list[Row]) -> list[Row]:
@@ -115,11 +132,11 @@ def _holds(row: Row, level: float) -> bool:
     return found is not None and not found.low <= found.none <= found.high
 
 
-def _listed(rows: list[Row]) -> str:
+def _listed(rows: list[Row], most: int) -> str:
     """Such as "Worse: good answers in storm, 69.2% instead of 90.2% (-21.0 points, 95% interval -26.3 to -15.6)."."""
-    parts = [_sentence(one, first=not place) for place, one in enumerate(rows[:MOST_TOLD])]
-    left = len(rows) - MOST_TOLD
-    rest = f"; and {left} more of the main figures" if left > 0 else ""
+    parts = [_sentence(one, first=not place) for place, one in enumerate(rows[:most])]
+    left = len(rows) - most
+    rest = f"; and {left} more" if left > 0 else ""
     return f"{rows[0].verdict.capitalize()}: {'; '.join(parts)}{rest}."
 
 
@@ -131,7 +148,7 @@ def _sentence(row: Row, *, first: bool) -> str:
 
 
 def hidden(main: list[Row]) -> str:
-    """How large a change for the worse the samples leave possible, of what users feel most; "" where none is bounded."""
+    """How large a change for the worse the samples leave possible, in good answers; "" where none is bounded."""
     row = next((one for one in main if one.metric == "success_rate" and one.change and one.verdict == SAME), None)
     if row is None or row.change is None:
         return ""
@@ -141,7 +158,7 @@ def hidden(main: list[Row]) -> str:
 
 
 def lines(comparison: Comparison) -> list[Line]:
-    """The rows of a forest plot, in the table's order: the main figures, and all that changed, as far as there is room."""
+    """The rows of a forest plot, in the table's order: what changed and the main figures, as far as there is room."""
     known = [one for one in shown(comparison) if one.change is not None and one.verdict != UNKNOWN]
     ranked = sorted(known, key=lambda one: (one.verdict not in RANK[:3], one.metric not in MAIN))[:MOST_LINES]
     kept = {id(one) for one in ranked}

@@ -1,6 +1,7 @@
 """Draws two runs over each other, one file for each picture: A solid and blue, B dashed and vermillion, everywhere.
 
-The laws are those of `chaosllm.adapters.charts`. A new one: a file with `draw(pair) -> Drawing`, and its row in `PAIRS`.
+The laws are those of `chaosllm.adapters.charts`.
+A new one: a file with `draw(pair) -> Drawing`, and its row in `PAIRS`.
 """
 
 from __future__ import annotations

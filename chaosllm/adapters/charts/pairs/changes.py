@@ -11,7 +11,7 @@ from chaosllm.adapters.charts import style
 from chaosllm.adapters.charts.drawing import Drawing, nothing
 from chaosllm.comparison import BETTER, CHANGED, SAME, UNKNOWN, WORSE
 from chaosllm.renderers import _words as words
-from chaosllm.renderers._headline import MOST_LINES, Line, lines
+from chaosllm.renderers._headline import Line, lines, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,7 @@ def draw(comparison: Comparison) -> Drawing:
     made, plots = style.apart(heights)
     for axes, rows in zip(plots, panels, strict=True):
         _panel(axes, rows)
-    _legend(plots)
+    _legend(plots[0], found)
     shows = "The change of each figure from A to B with its 95% interval; the upright line is no change."
     return Drawing(made, TITLE, shows, _says(comparison, found))
 
@@ -92,12 +92,14 @@ def _edges(rows: list[Line], *, ratio: bool) -> tuple[float, float]:
     return -room, room
 
 
-def _legend(plots: list[Axes]) -> None:
-    """The marks, in a legend of their own: a row has no label."""
-    axes: Any = plots[0]
+def _legend(axes: Any, found: list[Line]) -> None:
+    """The marks that are used, in a legend of their own: a row has no label."""
+    used = {one.verdict for one in found}
     for verdict, text in ((WORSE, "worse"), (BETTER, "better"), (CHANGED, "changed"), (SAME, "none shown")):
-        axes.plot([], [], _MARKS[verdict], color=_COLOURS[verdict], markersize=5.5, label=text)
-    axes.plot([], [], "|", color=style.INK, markersize=9, label="margin of a gate")
+        if verdict in used:
+            axes.plot([], [], _MARKS[verdict], color=_COLOURS[verdict], markersize=5.5, label=text)
+    if any(one.margin is not None for one in found):
+        axes.plot([], [], "|", color=style.INK, markersize=9, label="margin of a gate")
     style.legend(axes)
 
 
@@ -105,5 +107,5 @@ def _says(comparison: Comparison, found: list[Line]) -> str:
     told = [one.verdict for one in found]
     counts = [f"{told.count(word)} {word}" for word in (WORSE, BETTER, CHANGED) if word in told]
     said = f"Of {words.counted(len(found), 'change')} drawn, {', '.join(counts) or 'none differs from no change'}."
-    left = sum(one.change is not None for one in comparison.rows) - len(found)
-    return f"{said} {left:,} more stand in the table." if len(found) == MOST_LINES and left else said
+    left = sum(one.change is not None and one.verdict != UNKNOWN for one in shown(comparison)) - len(found)
+    return f"{said} {left:,} more stand in the table." if left else said

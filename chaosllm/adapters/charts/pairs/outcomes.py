@@ -27,7 +27,7 @@ def draw(pair: Pair) -> Drawing:
         return nothing(TITLE, "One of the runs recorded no operation, so their outcomes cannot be set side by side.")
     made, plots = style.several(2, 4.4)
     top, seen = 0.0, set()
-    for axes, (letter, rates) in zip(plots, found.sides, strict=True):
+    for axes, (_, rates) in zip(plots, found.sides, strict=True):
         base = np.zeros(len(found.into))
         for outcome, label in words.OUTCOMES.items():
             rate = np.nan_to_num(rates.outcomes[outcome])
@@ -40,9 +40,8 @@ def draw(pair: Pair) -> Drawing:
                 seen.add(outcome)
                 base = base + rate
         top = max(top, float(base.max()))
-        axes.set_title(letter, loc="left", fontweight="bold", fontsize=10, pad=15 if letter == "A" else 4)
-    for axes in plots:
-        style.rate_axis(axes, top, "operations a second")
+    for axes, (letter, _) in zip(plots, found.sides, strict=True):
+        style.rate_axis(axes, top, f"{letter}: a second")
         style.bands(axes, pair.frame, names=plots[0])
     plots[0].set_xlabel("")
     style.legend(*plots)
