@@ -20,6 +20,8 @@ from chaosllm.renderers.markdown import code, fit, table, text
 from chaosllm.snapshot import Snapshot
 
 MOST_REASONS = 6
+#: Rows of a Markdown table: as many as a comment holds.
+MOST_ROWS = 400
 _STYLES = {WORSE: "bold red", BETTER: "bold green", CHANGED: "yellow", SAME: "dim", UNKNOWN: "dim"}
 _HEAD = ("metric", "A", "B", "change (95% interval)", "difference")
 
@@ -139,16 +141,16 @@ def plain(comparison: Comparison, names: Sequence[str], *, every: bool = False) 
 
 def markdown(comparison: Comparison, names: Sequence[str], *, every: bool = False) -> str:
     """Text for a comment."""
-    rows = [
-        tuple(text(cell) for cell in (row.phase or "the run", *cells(row))) for row in shown(comparison, every=every)
-    ]
+    found = shown(comparison, every=every)
+    rows = [tuple(text(cell) for cell in (row.phase or "the run", *cells(row))) for row in found[:MOST_ROWS]]
+    more = f" Of them {len(found) - MOST_ROWS} more would stand here." if len(found) > MOST_ROWS else ""
     titles = [f"- {text(_title(*one))}" for one in zip("AB", names, _sides(comparison), strict=True)]
     said = headline(comparison)
     parts = [
         (f"## Comparison of {code(comparison.after.scenario)}\n\n" + "\n".join(titles), 0.1),
         (f"**{text(said.word)}.** {text(' '.join(said.sentences))}", 0.1),
         (table(("phase", *_HEAD), rows, left=2), 0.5),
-        (f"{text(counts(comparison))}.", 0.05),
+        (f"{text(counts(comparison))}.{more}", 0.05),
         (chance(comparison), 0.05),
         ("\n".join(f"- {text(note)}" for note in notes(comparison)), 0.2),
     ]

@@ -36,7 +36,7 @@ _CSS = """
 .side p{margin:.15rem 0 0}
 .lead{font-size:1.05rem}.hero h1 .verdict{white-space:normal;overflow-wrap:normal}
 tr.group th{padding-top:1rem;color:var(--fg);font-size:1rem;white-space:normal}
-.figures td:last-child{white-space:nowrap}
+.figures td:last-child{white-space:nowrap}.figures td .dim{display:inline}.charts figure{max-width:40rem}
 .worse{color:var(--fail);font-weight:700}.better{color:var(--pass);font-weight:700}
 .changed{color:var(--inconclusive);font-weight:700}
 @media (max-width:40rem){.lead{font-size:1rem}.stack tr.group{padding:.9rem 0 .2rem}

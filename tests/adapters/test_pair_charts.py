@@ -55,8 +55,8 @@ def test_what_cannot_be_laid_over_each_other_is_a_sentence(drawn):
     assert not any(chart.svg for chart in drawn["empty"].values())
     assert not drawn["no calls"]["pair_calls"].svg
     assert drawn["no calls"]["pair_calls"].says.startswith("B: The proxy saw no call")
-    assert "B was stopped after 33.2s" in drawn["stopped"]["pair_goodput"].says
-    assert "A was stopped after 33.2s" in drawn["stopped first"]["pair_outcomes"].says
+    assert "B was stopped after 33.1s" in drawn["stopped"]["pair_goodput"].says
+    assert "A was stopped after 33.1s" in drawn["stopped first"]["pair_outcomes"].says
 
 
 def test_colour_never_tells_a_from_b_alone(drawn):
