@@ -78,17 +78,26 @@ def load(text: str, scenario: str | None = None) -> Snapshot:
         return _chosen(text, kept(text), scenario)
     if path.is_file() and path.suffix == ".json":
         return _read(path)
+    found = folder(text, scenario)
+    if found is None:
+        raise _missing(text)
+    return of_run(found)
+
+
+def folder(text: str, scenario: str | None = None) -> Path | None:
+    """The run folder that `load` would judge; None where it is a baseline, or nothing. Raises ChaosError as `load`."""
+    path = Path(text)
+    if (_NAME.fullmatch(text) and (STORE / text).is_dir()) or not path.is_dir():
+        return None
     if (path / run_folder.META).exists():
-        return of_run(path)
-    if path.is_dir():
-        runs = sorted(one.parent for one in path.glob(f"*/{run_folder.META}"))
-        if scenario is not None:
-            runs = [one for one in runs if run_folder.meta(one).get("name") == scenario] or runs
-        if len(runs) == 1:
-            return of_run(runs[0])
-        what = f"{text} holds {len(runs)} run folders that could be meant" if runs else f"{text} holds no run folder"
-        raise ChaosError(what, hint="name one run folder", exit_code=Exit.USAGE)
-    raise _missing(text)
+        return path
+    runs = sorted(one.parent for one in path.glob(f"*/{run_folder.META}"))
+    if scenario is not None:
+        runs = [one for one in runs if run_folder.meta(one).get("name") == scenario] or runs
+    if len(runs) == 1:
+        return runs[0]
+    what = f"{text} holds {len(runs)} run folders that could be meant" if runs else f"{text} holds no run folder"
+    raise ChaosError(what, hint="name one run folder", exit_code=Exit.USAGE)
 
 
 def of_run(folder: Path) -> Snapshot:

@@ -63,11 +63,13 @@ def command(
     annotated = annotations if annotations is not None else os.environ.get("GITHUB_ACTIONS") == "true"
     passes = inconclusive == "pass"
     results: list[Result] = []
+    marks: list[str] = []
     for order, result in found.each(quiet=quiet):
         _tell(order, result)
         if annotated:
-            _annotate(order, result, passes=passes)
+            marks += _marks(order, result, passes=passes)
         results.append(result)
+    _annotate(marks)
     from chaosllm.commands._roundup import scored  # noqa: PLC0415  # late, as all that --help does not need
 
     score = scored(results)
@@ -106,16 +108,22 @@ def _tell(order: Order, result: Result) -> None:
         explain(result.error)
 
 
-def _annotate(order: Order, result: Result, *, passes: bool) -> None:
-    from chaosllm.renderers._annotations import lines  # noqa: PLC0415  # late, as above
+def _marks(order: Order, result: Result, *, passes: bool) -> list[str]:
+    from chaosllm.renderers._annotations import annotation, lines  # noqa: PLC0415  # late, as above
 
     if result.material is not None:
-        for line in lines(order.scenario, result.material.summary, passes=passes):
-            click.echo(line)
-    elif result.error is not None:
-        from chaosllm.renderers._annotations import annotation  # noqa: PLC0415  # as above
+        return list(lines(order.scenario, result.material.summary, passes=passes))
+    if result.error is not None:
+        return [annotation("error", None, f"{order.scenario.name} could not be run", result.error.what)]
+    return []
 
-        click.echo(annotation("error", None, f"{order.scenario.name} could not be run", result.error.what))
+
+def _annotate(marks: Sequence[str]) -> None:
+    """After all runs, because GitHub shows so few that they must share the place."""
+    from chaosllm.renderers._annotations import fitting  # noqa: PLC0415  # late, as above
+
+    for line in fitting(marks):
+        click.echo(line)
 
 
 def _write(junit: Path | None, results: Sequence[Result], score: str, *, passes: bool) -> None:
@@ -130,8 +138,7 @@ def _write(junit: Path | None, results: Sequence[Result], score: str, *, passes:
         run_folder.write(junit, form.document(shown, undecided="skipped" if passes else "error"))
     if page := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(page).open("a", encoding="utf-8") as file:
-            file.writelines(f"{markdown.MEMBER.render(material)}\n" for material in shown)
-            file.write(f"{score}\n" if score else "")
+            file.write(f"{markdown.together(shown, score)}\n")
 
 
 def _conclusion(results: Sequence[Result], code: Exit) -> str:

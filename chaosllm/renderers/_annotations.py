@@ -5,12 +5,26 @@ https://docs.github.com/actions/reference/workflow-commands-for-github-actions: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from chaosllm.errors import Where
 from chaosllm.renderers import _words as words
 from chaosllm.scenario import Scenario
+
+#: GitHub shows ten of a step and drops the others without a word.
+MOST = 9
+_KINDS = ("error", "warning", "notice")
+
+
+def fitting(found: Iterable[str]) -> list[str]:
+    """At most MOST of them, the gravest first where they are more, the last of which says how many were left out."""
+    every = list(found)
+    if len(every) <= MOST:
+        return every
+    ranked = sorted(every, key=lambda line: next(at for at, kind in enumerate(_KINDS) if line.startswith(f"::{kind}")))
+    left = len(every) - MOST + 1
+    return [*ranked[: MOST - 1], annotation("notice", None, f"{left} more", "the summary and the report name them all")]
 
 
 def lines(scenario: Scenario, summary: Mapping[str, Any], *, passes: bool) -> Iterator[str]:

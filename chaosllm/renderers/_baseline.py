@@ -10,7 +10,7 @@ from rich.text import Text
 
 from chaosllm.comparison import CONFIDENCE, kind_of
 from chaosllm.renderers import _words as words
-from chaosllm.renderers._comparison import MAIN
+from chaosllm.renderers._headline import MAIN
 from chaosllm.snapshot import Snapshot
 
 

@@ -14,39 +14,16 @@ from rich.table import Table
 from rich.text import Text
 
 from chaosllm.comparison import BETTER, CHANGED, SAME, UNKNOWN, WORSE, Comparison, Row
-from chaosllm.noninferiority import Change
 from chaosllm.renderers import _words as words
-from chaosllm.renderers.markdown import code, table, text
-from chaosllm.snapshot import TOKENS, Snapshot
+from chaosllm.renderers._headline import RANK, change, headline, shown
+from chaosllm.renderers.markdown import code, fit, table, text
+from chaosllm.snapshot import Snapshot
 
-#: Shown even where nothing changed: what users feel, and what it costs.
-MAIN = ("success_rate", "latency_p50", "latency_p95", "attempts", TOKENS)
 MOST_REASONS = 6
+#: Rows of a Markdown table: as many as a comment holds.
+MOST_ROWS = 400
 _STYLES = {WORSE: "bold red", BETTER: "bold green", CHANGED: "yellow", SAME: "dim", UNKNOWN: "dim"}
 _HEAD = ("metric", "A", "B", "change (95% interval)", "difference")
-
-
-def shown(comparison: Comparison, *, every: bool = False) -> list[Row]:
-    """The rows to show: all that changed, and the main ones; the worse first in each phase."""
-    rank = (WORSE, BETTER, CHANGED, SAME, UNKNOWN)
-    kept = [one for one in comparison.rows if every or one.verdict in rank[:3] or one.metric in MAIN]
-    places = {phase: at for at, phase in enumerate(dict.fromkeys(one.phase for one in comparison.rows))}
-    return sorted(kept, key=lambda one: (places[one.phase], rank.index(one.verdict)))
-
-
-def change(found: Change | None) -> str:
-    """Such as "-2.1 points (-4.0 to -0.3)" and "1.23x (1.10 to ?)"; a dash for none."""
-    if found is None:
-        return words.NONE
-    value = f"{100 * found.value:+.1f} points" if found.kind == "difference" else f"{words.plain(found.value)}x"
-    low, high = (_bound(one, found.kind) for one in (found.low, found.high))
-    return value if found.low == found.high else f"{value} ({low} to {high})"
-
-
-def _bound(value: float, kind: str) -> str:
-    if words.number(value) is None or (kind == "ratio" and value == 0):
-        return "?"
-    return f"{100 * value:+.1f}" if kind == "difference" else words.plain(value)
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -58,7 +35,7 @@ def cells(row: Row) -> tuple[str, ...]:
 def counts(comparison: Comparison) -> str:
     """Such as "2 worse, 1 better, 40 no difference shown, 7 cannot tell"."""
     verdicts = [one.verdict for one in comparison.rows]
-    found = [f"{verdicts.count(word)} {word}" for word in (WORSE, BETTER, CHANGED, SAME, UNKNOWN) if word in verdicts]
+    found = [f"{verdicts.count(word)} {word}" for word in RANK if word in verdicts]
     return f"{words.counted(len(verdicts), 'figure')}: {', '.join(found)}"
 
 
@@ -71,31 +48,43 @@ def chance(comparison: Comparison) -> str:
     return f"Of {told} figures of two equal runs, up to {max(1, round(told / 20))} would look changed by chance."
 
 
-def notes(comparison: Comparison) -> list[str]:
-    """What to know beside the figures: what else changed, which run is in doubt, findings and objectives."""
-    lines = [
-        f"changed beside the scenario: {words.clean(one.path)} {words.clean(one.before)} -> {words.clean(one.after)}"
-        for one in comparison.changed
-    ]
-    if comparison.scale != 1.0:
-        lines.append(f"the phases of B are {comparison.scale:.3g} times as long")
+def notes(comparison: Comparison, *, whole: bool = True) -> list[str]:
+    """What to know beside the figures: what else changed, which run is in doubt, findings and objectives.
+
+    Not `whole`: what cannot be told alone, and doubts.
+    """
     whys = Counter(one.why for one in comparison.rows if one.why)
-    lines += [
+    lines = [
         f"cannot tell {words.counted(n, 'figure')}: {words.clean(why)}" for why, n in whys.most_common(MOST_REASONS)
     ]
     lines += [f"and {words.counted(len(whys) - MOST_REASONS, 'reason')} more"] if len(whys) > MOST_REASONS else []
     for name, one in (("A", comparison.before), ("B", comparison.after)):
         lines += [f"{name} is in doubt: {words.clean(doubt)}" for doubt in one.doubts]
+    if not whole:
+        return lines
     lines += [f"new finding: {_finding(one)}" for one in comparison.new_findings]
     lines += [f"gone finding: {_finding(one)}" for one in comparison.gone_findings]
-    return lines + objectives(comparison)
+    return _around(comparison) + lines + objectives(comparison)
+
+
+def _around(comparison: Comparison) -> list[str]:
+    lines = [
+        f"changed beside the scenario: {words.clean(one.path)} {words.clean(one.before)} -> {words.clean(one.after)}"
+        for one in comparison.changed
+    ]
+    return lines + ([f"the phases of B are {comparison.scale:.3g} times as long"] if comparison.scale != 1.0 else [])
 
 
 def objectives(comparison: Comparison) -> list[str]:
     """A line for each objective whose verdict is not the same in both runs."""
+    return [words.clean(f"objective {name}: {before} -> {after}") for name, before, after in turned(comparison)]
+
+
+def turned(comparison: Comparison) -> list[tuple[str, str, str]]:
+    """(objective, its verdict in A, in B) of each whose verdict is not the same; "none" where a run has none."""
     before, after = ({str(row["text"]): str(row["verdict"]) for row in one.objectives} for one in _sides(comparison))
     return [
-        words.clean(f"objective {name}: {before.get(name, 'none')} -> {after.get(name, 'none')}")
+        (name, before.get(name, "none"), after.get(name, "none"))
         for name in dict.fromkeys((*before, *after))
         if before.get(name) != after.get(name)
     ]
@@ -122,6 +111,9 @@ def renderable(comparison: Comparison, names: Sequence[str], *, every: bool = Fa
     """What a rich console prints."""
     parts: list[RenderableType] = [Text(words.clean(comparison.after.scenario), "bold")]
     parts += [Text(_title(*one)) for one in zip("AB", names, _sides(comparison), strict=True)]
+    lead = headline(comparison)
+    style = {True: _STYLES[BETTER], False: _STYLES[WORSE], None: "bold"}[lead.good]
+    parts += [Text(), Text(f"{lead.word}.", style), *map(Text, lead.sentences)]
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style="dim")
     for at, name in enumerate(_HEAD):
         grid.add_column(name, justify="right" if at in (1, 2) else "left", overflow="fold", no_wrap=at in (1, 2))
@@ -149,16 +141,17 @@ def plain(comparison: Comparison, names: Sequence[str], *, every: bool = False) 
 
 def markdown(comparison: Comparison, names: Sequence[str], *, every: bool = False) -> str:
     """Text for a comment."""
-    rows = [
-        tuple(text(cell) for cell in (row.phase or "the run", *cells(row))) for row in shown(comparison, every=every)
-    ]
+    found = shown(comparison, every=every)
+    rows = [tuple(text(cell) for cell in (row.phase or "the run", *cells(row))) for row in found[:MOST_ROWS]]
+    more = f" Of them {len(found) - MOST_ROWS} more would stand here." if len(found) > MOST_ROWS else ""
     titles = [f"- {text(_title(*one))}" for one in zip("AB", names, _sides(comparison), strict=True)]
+    said = headline(comparison)
     parts = [
-        f"## Comparison of {code(comparison.after.scenario)}",
-        "\n".join(titles),
-        table(("phase", *_HEAD), rows, left=2),
-        text(counts(comparison)) + ".",
-        chance(comparison),
-        "\n".join(f"- {text(note)}" for note in notes(comparison)),
+        (f"## Comparison of {code(comparison.after.scenario)}\n\n" + "\n".join(titles), 0.1),
+        (f"**{text(said.word)}.** {text(' '.join(said.sentences))}", 0.1),
+        (table(("phase", *_HEAD), rows, left=2), 0.5),
+        (f"{text(counts(comparison))}.{more}", 0.05),
+        (chance(comparison), 0.05),
+        ("\n".join(f"- {text(note)}" for note in notes(comparison)), 0.2),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return fit(parts)

@@ -55,7 +55,8 @@ def clean(value: object, longest: int = LONGEST) -> str:
 
     Line ends become spaces: what needs lines asks for `clean_lines`.
     """
-    text = _ESCAPES.sub("", str(value))
+    # Eight times what is shown, because a name of a megabyte would take a second for each place where it stands.
+    text = _ESCAPES.sub("", str(value)[: 8 * longest])
     # Cf holds the bidirectional overrides of CVE-2021-42574 and zero-width marks; Cs lone surrogates break UTF-8.
     text = "".join(
         " " if char in "\n\r\t\u2028\u2029" else char

@@ -12,6 +12,10 @@ from chaosllm.renderers import _words as words
 
 #: GitHub refuses a comment of more than 65,536 characters; some room is left for what a bot puts around it.
 MOST_BYTES = 60_000
+#: Bytes below which a run's summary among many says too little to be worth its place: its verdict alone is shown.
+LEAST_BYTES = 1500
+#: What each part may take of a comment that is too long, so that a thousand objectives leave room for the findings.
+_SHARES = {"head": 0.2, "objectives": 0.2, "findings": 0.3, "phases": 0.12, "injection": 0.08, "validity": 0.1}
 MOST_FINDINGS = 20
 MOST_EVIDENCE = 5
 
@@ -44,22 +48,45 @@ class Markdown:
 
     def render(self, material: Material) -> str:
         """At most `MOST_BYTES` bytes; what was left out is said."""
-        summary = material.summary
-        parts = [
-            *_head(summary),
-            *_objectives(summary.get("objectives", ())),
-            *_findings(words.worst(summary.get("findings", ())), words.withheld(summary), words.unseen(summary)),
-            *_phases(summary.get("phases", {})),
-            *_injection(summary.get("injection", ()), words.unrecognised(summary)),
-            *_validity(summary.get("validity", ())),
-            *_instrument(summary),
-        ]
-        return _fit(parts)
+        return _rendered(material, MOST_BYTES)
+
+
+def together(materials: Sequence[Material], note: str = "") -> str:
+    """Several runs under each other, and `note` (Markdown) below; at most `MOST_BYTES` bytes all together."""
+    if not materials:
+        return f"{note}\n" if note else ""
+    room = MOST_BYTES - len(note.encode()) - 100
+    whole = "\n".join(_rendered(one, MOST_BYTES) for one in materials)
+    if len(whole.encode()) > room:
+        share = room // len(materials) - 1
+        if share >= LEAST_BYTES:
+            whole = "\n".join(_rendered(one, share) for one in materials)
+        else:
+            whole = cut("\n".join(f"- {_title(one.summary, 80)}" for one in materials), room) + "\n"
+    return whole + (f"\n{note}\n" if note else "")
+
+
+def _rendered(material: Material, most: int) -> str:
+    summary = material.summary
+    found = words.worst(summary.get("findings", ()))
+    parts = {
+        "head": _head(summary),
+        "objectives": _objectives(summary.get("objectives", ())),
+        "findings": _findings(found, words.withheld(summary), words.unseen(summary)),
+        "phases": _phases(summary.get("phases", {})),
+        "injection": _injection(summary.get("injection", ()), words.unrecognised(summary)),
+        "validity": [*_validity(summary.get("validity", ())), *_instrument(summary)],
+    }
+    return fit([("\n\n".join(part), _SHARES[name]) for name, part in parts.items()], most)
+
+
+def _title(summary: Mapping[str, Any], longest: int) -> str:
+    word, icon = words.VERDICTS.get(str(summary.get("verdict")), words.VERDICTS["inconclusive"])
+    return f"{icon} {word} · {text(words.clean(summary.get('scenario', ''), longest))}"
 
 
 def _head(summary: Mapping[str, Any]) -> list[str]:
-    word, icon = words.VERDICTS.get(str(summary.get("verdict")), words.VERDICTS["inconclusive"])
-    parts = [f"## {icon} {word} · {text(summary.get('scenario', ''))}"]
+    parts = [f"## {_title(summary, words.LONGEST)}"]
     if hypothesis := summary.get("hypothesis"):
         parts.append(f"> {text(hypothesis)}\n>\n> **{words.held(summary)}**")
     if reasons := [*words.impact(summary), *words.reasons(summary, objectives=False)]:
@@ -169,14 +196,43 @@ def _instrument(summary: Mapping[str, Any]) -> list[str]:
     return [f"<details><summary>{line or 'How exact the run was'}</summary>\n\n{body}\n\n</details>"] if body else []
 
 
-def _fit(parts: Sequence[str]) -> str:
-    whole, left_out = "", 0
-    for part in parts:
-        if len((whole + part).encode()) > MOST_BYTES - 100:
-            left_out += 1
-        else:
-            whole += part + "\n\n"
-    return whole.rstrip() + (f"\n\n{left_out} parts were too long for this place.\n" if left_out else "\n")
+def fit(parts: Sequence[tuple[str, float]], most: int = MOST_BYTES) -> str:
+    """The parts (Markdown, its share of the place) in at most `most` bytes.
+
+    Where all is too long, parts above their share are cut at the end of a line, and say so; what the others leave
+    of theirs is shared out among them.
+    """
+    told = [(part.rstrip(), share) for part, share in parts if part.strip()]
+    sizes = [len(part.encode()) + 2 for part, _ in told]
+    if sum(sizes) > most:
+        over = [size > share * most for size, (_, share) in zip(sizes, told, strict=True)]
+        room = most - sum(size for size, long in zip(sizes, over, strict=True) if not long)
+        whole = sum(share for (_, share), long in zip(told, over, strict=True) if long)
+        told = [
+            (cut(part, int(room * share / whole) - 2) if long else part, share)
+            for (part, share), long in zip(told, over, strict=True)
+        ]
+    return "\n\n".join(part for part, _ in told if part) + "\n"
+
+
+def cut(part: str, most: int) -> str:
+    """The lines of a part that go into `most` bytes, and how many did not."""
+    if len(part.encode()) <= most:
+        return part
+    end = "\n\n</details>"
+    tail = end if part.endswith(end) else ""
+    lines, kept, size = part.removesuffix(end).split("\n"), list[str](), len(tail) + 80  # for the note
+    for line in lines:
+        size += len(line.encode()) + 1
+        if size > most:
+            break
+        kept.append(line)
+    while kept and (not kept[-1] or kept[-1].startswith("###")):  # a heading with nothing below it
+        kept.pop()
+    # A part that opens no fold, or lost it, must not close one.
+    tail = tail if "<details>" in "\n".join(kept) else ""
+    note = f"{words.counted(len(lines) - len(kept), 'line')} were too long for this place."
+    return "\n".join([*kept, *([""] if kept else []), note]) + tail
 
 
 MEMBER = Markdown()

@@ -61,7 +61,8 @@ def test_a_worse_run(runs):
     assert any("error_rate" in line and "worse" in line for line in lines)
     assert "would look changed by chance" in text
     assert "objective success_rate(storm) >= 80%: pass -> fail" in text
-    assert "better" in told("compare", runs / "worse", runs / "a")
+    assert "B is worse." in text
+    assert "B is better." in told("compare", runs / "worse", runs / "a")
     assert len(told("compare", runs / "a", runs / "worse", "--all").splitlines()) > len(lines) + 20
 
 
@@ -81,6 +82,25 @@ def test_machine_forms(runs, tmp_path):
     assert json.loads((tmp_path / "c.json").read_text())["duration_scale"] == 1.0
     told("compare", runs / "a", runs / "b", "--out", tmp_path / "c.txt")
     assert "none shown" in (tmp_path / "c.txt").read_text()
+
+
+def test_a_page_of_two_runs_lays_them_over_each_other(runs, tmp_path):
+    """The page opens with what became worse and holds every picture of both; again the same bytes."""
+    told("compare", runs / "a", runs / "worse", "--out", tmp_path / "c.html")
+    text = (tmp_path / "c.html").read_text()
+    assert "B is worse" in text.split("</h1>")[0]
+    assert text.count("<figure>") == 5
+    assert len(text) < 1_000_000
+    assert told("compare", runs / "a", runs / "worse", "--format", "html") == text
+
+
+def test_a_page_against_a_baseline_says_why_there_are_no_curves(runs, tmp_path, monkeypatch):
+    """A baseline holds no samples: the changes with their intervals alone, and a sentence."""
+    monkeypatch.chdir(tmp_path)
+    told("baseline", "save", "main", runs / "a")
+    text = told("compare", "main", runs / "worse", "--format", "html")
+    assert text.count("<figure>") == 1
+    assert "main is a kept baseline: figures with their intervals and no samples" in text
 
 
 def test_another_scenario_is_refused(runs):

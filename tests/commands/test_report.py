@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +81,23 @@ def test_report_fills_the_folder_and_again_the_same(folder: Path):
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert json.loads(result.stdout) == json.loads((folder / "summary.json").read_text())  # and nothing else
     assert "Report:" in result.stderr
+
+
+def test_a_moved_folder_gives_the_same_bytes_in_another_process(folder: Path, tmp_path: Path):
+    """What is written depends on the records alone: not on the process, its hash seed, the path, or the hour."""
+    moved = tmp_path / "elsewhere" / "moved"
+    shutil.copytree(folder, moved)
+    assert ask(folder).exception is None
+    env = os.environ | {"PYTHONHASHSEED": "42", "TZ": "Asia/Tokyo", "LC_ALL": "C", "COLUMNS": "40"}
+    done = subprocess.run([sys.executable, "-m", "chaosllm", "report", str(moved)], env=env, check=False)
+    assert done.returncode == 0
+    mine, other = (
+        {path.relative_to(one): path.read_bytes() for path in one.rglob("*") if path.is_file()}
+        for one in (folder, moved)
+    )
+    assert {Path(name) for name in ("report.html", "summary.json", "summary.md", "junit.xml")} <= mine.keys()
+    assert mine.keys() == other.keys()
+    assert [str(name) for name in mine if mine[name] != other[name]] == []
 
 
 def test_one_format_leaves_the_folder_alone(folder: Path, tmp_path: Path):

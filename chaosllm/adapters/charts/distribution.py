@@ -16,6 +16,8 @@ from chaosllm.series.curves import Curve, cumulative
 from chaosllm.series.groups import Group, groups
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
     from chaosllm.join import Run
@@ -51,15 +53,29 @@ def _hung(curves: list[tuple[Group, Curve]]) -> str:
 def plot(axes: Axes, found: list[Group], curves: list[tuple[Group, Curve]]) -> None:
     """Cumulative curves over seconds, each in the look of its group; a curve that ends below 100% goes on flat."""
     look = dict(zip([group.name for group in found], style.looks(found), strict=True))
-    ends = [float(curve.x[place]) for _, curve in curves if len(curve.x) for place in (0, -1)]
-    low = max(min(ends), 0.001)
-    high = max(low * 1.01, *ends)
+    low, high = span([curve for _, curve in curves])
     for group, curve in curves:
-        x = np.concatenate([[low / 1.3], np.maximum(curve.x, low), [high * 1.3]])
-        y = np.concatenate([[0.0], curve.share, [1 - curve.never]])
-        mine = look[group.name]
-        axes.plot(x, y, color=mine.colour, linestyle=mine.dash, drawstyle="steps-post",
-                  label=f"{style.label(group.name)} (n = {words.count(curve.n)})")  # fmt: skip
+        line(axes, curve, (low, high), look[group.name], f"{style.label(group.name)} (n = {words.count(curve.n)})")
+    axis(axes, low, high)
+
+
+def span(curves: Sequence[Curve]) -> tuple[float, float]:
+    """The shortest and the longest time of all curves, in seconds; one of them must have a point."""
+    ends = [float(curve.x[place]) for curve in curves if len(curve.x) for place in (0, -1)]
+    low = max(min(ends), 0.001)
+    return low, max(low * 1.01, *ends)
+
+
+def line(axes: Axes, curve: Curve, across: tuple[float, float], look: style.Look, label: str) -> None:
+    """One curve in its look, from edge to edge of `across` (seconds)."""
+    low, high = across
+    x = np.concatenate([[low / 1.3], np.maximum(curve.x, low), [high * 1.3]])
+    y = np.concatenate([[0.0], curve.share, [1 - curve.never]])
+    axes.plot(x, y, color=look.colour, linestyle=look.dash, drawstyle="steps-post", label=label)
+
+
+def axis(axes: Axes, low: float, high: float) -> None:
+    """Seconds along x, spread out where they span more than a factor of eight; shares up."""
     if high / low > 8:
         axes.set_xscale("log")
         axes.set_xlim(low / 1.15, high * 1.15)

@@ -105,6 +105,10 @@ _LOOKS = tuple(Look(*one) for one in zip((BLUE, VERMILLION, GREEN, PURPLE, INK),
 _OF_ROLE = {Role.BASELINE: (0, 4, 3), Role.FAULT: (1, 3, 4), Role.RECOVERY: (2, 4, 3), Role.WARMUP: (4, 3, 2)}
 
 
+#: Two runs over each other, in every picture of a comparison the same.
+SIDES: Mapping[str, Look] = {"A": Look(BLUE, DASHES[0], ""), "B": Look(VERMILLION, DASHES[1], "///")}
+
+
 def looks(groups: Sequence[Group]) -> list[Look]:
     """A look for each group, by its role: a baseline is blue and solid in every chart."""
     free = list(range(len(_LOOKS)))
@@ -137,9 +141,20 @@ def figure(height: float = HEIGHT) -> tuple[Figure, Axes]:
 
 def two(height: float) -> tuple[Figure, Axes, Axes]:
     """A figure with two plots above each other over the same x."""
-    made = _figure(height)
-    above, below = made.subplots(2, 1, sharex=True)
+    made, (above, below) = several(2, height)
     return made, above, below
+
+
+def several(n: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with `n` plots above each other over the same x."""
+    made = _figure(height)
+    return made, [*made.subplots(n, 1, sharex=True, squeeze=False)[:, 0]]
+
+
+def apart(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
+    """A figure with plots above each other, each of its own height in inches and over its own x."""
+    made = _figure(sum(heights))
+    return made, [*made.subplots(len(heights), 1, squeeze=False, height_ratios=list(heights))[:, 0]]
 
 
 def _figure(height: float) -> Figure:
