@@ -18,11 +18,11 @@ from chaosllm.renderers import Chart
 from chaosllm.renderers import _comparison as plain
 from chaosllm.renderers import _words as words
 from chaosllm.renderers._headline import headline, shown
-from chaosllm.renderers._markup import say, section, table
-from chaosllm.renderers._style import BLUE, PAGE, VERMILLION
+from chaosllm.renderers._page.markup import POLICY, say, section, table
+from chaosllm.renderers._page.sheet import PAGE
+from chaosllm.renderers._style import BLUE, VERMILLION
 from chaosllm.snapshot import Snapshot
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 #: Rows of each table and items of each list: what is read, and what keeps the page far below 2 MB.
 MOST_ROWS, MOST_ITEMS = 400, 60
 #: Characters of a name; a text may have twice as many.
