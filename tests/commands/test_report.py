@@ -69,7 +69,7 @@ def test_report_fills_the_folder_and_again_the_same(folder: Path):
         assert path.stat().st_mode & 0o077 == 0 or path.suffix == ".npz", path
     page = (folder / "report.html").read_text()
     assert len(page) < 2_000_000
-    assert page.count("<svg") == 6
+    assert page.count("<svg") == len(list((folder / "plots").glob("*.svg"))) >= 9
 
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     (folder / "plots" / "gone.svg").write_text("old")

@@ -111,7 +111,7 @@ align-items:start}
 figure{margin:0;min-width:0}
 figure h3{margin-top:0}
 figure .scroll{margin:.25rem 0}
-figure svg{display:block;width:100%;min-width:23rem;height:auto;color:var(--fg)}
+figure svg{display:block;width:100%;min-width:22rem;height:auto;color:var(--fg)}
 figcaption p{color:var(--dim);font-size:.925rem}
 .nothing{margin:.3rem 0;padding-left:1.25rem;color:var(--dim)}
 .nothing strong{color:var(--fg)}
