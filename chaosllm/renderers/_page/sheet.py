@@ -106,14 +106,15 @@ min-width:15rem;max-width:22rem;border-right:1px solid var(--line)}
 .matrix .group th.n{color:var(--dim);font-weight:600}
 .matrix td.n:last-child,.matrix th.n:last-child{padding-right:.7rem}
 .matrix .about{font-weight:400}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,28rem),1fr));gap:1.5rem 2rem;
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:2rem;
 align-items:start}
 figure{margin:0;min-width:0}
 figure h3{margin-top:0}
 figure .scroll{margin:.25rem 0}
-figure svg{display:block;width:100%;min-width:23rem;height:auto;color:var(--fg)}
+figure svg{display:block;width:100%;min-width:22rem;height:auto;color:var(--fg)}
 figcaption p{color:var(--dim);font-size:.925rem}
-.nothing{margin:.3rem 0;padding-left:1.25rem;color:var(--dim)}
+.nothing{border:1px dashed var(--line);border-radius:.75rem;padding:.75rem 1.15rem .75rem 2.1rem;margin:.5rem 0;
+color:var(--dim);font-size:.925rem}
 .nothing strong{color:var(--fg)}
 """
 
