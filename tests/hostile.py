@@ -60,7 +60,7 @@ HOSTILE = (
     "\u2067\u202eesrever\u202c\u2069 \u061c\u200f\ufeff",
     "e\u0301\u0489\u0489\u0489\u0489 Z\u0351\u0343\u0310 \U000e0041\U0001f468\u200d\U0001f469",
     "&#x3c;script&#x3e;alert(1)&#x3c;/script&#x3e;",
-    "op-999999/call-0\" id=\"main\" name='verdict",
+    'op-999999/call-0" id="main" name=\'verdict',
     "x" * 5000,
     "",
 )

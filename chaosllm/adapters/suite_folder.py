@@ -59,15 +59,16 @@ def stored(folder: Path) -> Mapping[str, Any]:
         found = json.loads(text) if len(text) <= _MOST else None
     except (OSError, ValueError, RecursionError):
         return {}
-    sound = isinstance(found, dict) and found.get("kind") == KIND
-    if sound and not (isinstance(found.get("schema"), int) and found["schema"] <= SCHEMA):
+    if not isinstance(found, dict) or found.get("kind") != KIND:
+        return {}
+    if not (isinstance(found.get("schema"), int) and found["schema"] <= SCHEMA):
         raise ChaosError(
             f"{folder} has a suite's {run_folder.SUMMARY} of schema {str(found.get('schema'))[:40]}, "
             f"this chaosllm reads up to {SCHEMA}",
             hint="render it with the version that made it",
             exit_code=Exit.USAGE,
         )
-    return found if sound else {}
+    return found
 
 
 def is_suite(folder: Path) -> bool:
@@ -103,25 +104,32 @@ def ran(
     if folder is None:
         return Ran(name, error=error)
     where = Path(os.path.relpath(folder, of)).as_posix()
-    if judged is None:
+    summary = run_folder.finite(judged[0]) if judged else None
+    meta: Mapping[str, Any] = judged[1] if judged else {}
+    if not judged:
         try:
-            summary, meta = None, run_folder.meta(folder)
+            meta = run_folder.meta(folder)
         except ChaosError as wrong:
-            meta, damaged = {}, damaged or _without(folder, wrong.what)
-    else:
-        summary, meta = run_folder.finite(judged[0]), judged[1]
+            damaged = damaged or _without(folder, wrong.what)
     lacks = [str(one) for one in meta.get("missing") or ()]
     return Ran(
-        name, where, summary if judged else None, error, damaged or (f"no {', no '.join(lacks)}" if lacks else ""),
-        *(str(meta.get(key) or "") for key in ("started", "stopped", "app")),
-        (folder / run_folder.REPORT).is_file(),
-    )  # fmt: skip
+        name,
+        where,
+        summary,
+        error,
+        damaged or (f"no {', no '.join(lacks)}" if lacks else ""),
+        started=str(meta.get("started") or ""),
+        stopped=str(meta.get("stopped") or ""),
+        app=str(meta.get("app") or ""),
+        report=(folder / run_folder.REPORT).is_file(),
+    )
 
 
 def again(folder: Path) -> tuple[str, list[Ran]]:
     """(the suite's name, its runs) judged once more from their folders; raises ChaosError when it holds none."""
     kept = stored(folder)
-    rows = [row for row in kept.get("runs") or () if isinstance(row, dict)]
+    listed = kept.get("runs")
+    rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
     if not kept:
         rows = [{"name": path.name, "folder": path.name} for path in _inside(folder)]
     if not rows:
@@ -141,7 +149,7 @@ def _again(of: Path, row: Mapping[str, Any]) -> Ran:
     folder = of / where
     try:
         meta = run_folder.meta(folder)
-        if "clock" not in meta and meta.get("stopped") not in ("interrupted", "bypass"):  # it never came to its load
+        if "clock" not in meta and meta.get("stopped") == "crash":  # it never came to its load
             failures = [str(one) for one in meta.get("failures") or ()]
             return ran(name, folder, of, error=error or (failures or ["it could not be run"])[0])
         run = run_folder.load(folder)

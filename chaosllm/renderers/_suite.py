@@ -46,8 +46,8 @@ _STYLE = """
 main .figures.six{grid-template-columns:repeat(auto-fit,minmax(min(100%,9.5rem),1fr))}
 .figures.six div{min-width:0}
 main .matrix th:first-child{min-width:8rem;max-width:9rem}
-.matrix th,.matrix td{padding:.35rem .5rem}
-.matrix td .small a{display:inline-block;max-width:8.5rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;
+.matrix th,.matrix td{padding:.35rem .4rem}
+.matrix td .small a{display:inline-block;max-width:6.8rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;
 vertical-align:bottom}
 .matrix td.n b{font-size:1.02rem}
 .coverage{list-style:none;margin:.5rem 0;padding:0;display:grid;gap:.5rem;
@@ -260,7 +260,8 @@ def _matrix(summary: Mapping[str, Any]) -> str:
         "<p>Of each class of faults the worst run, with the 95% interval where there is one, and the scenario in which "
         "it was. Amplification and slowness are ratios to the baseline before the faults.</p>"
         '<div class="scroll matrix" tabindex="0" role="region" aria-label="Fault classes by metric">'
-        f'<table><thead><tr><th scope="col">class of faults</th>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>'
+        f'<table><thead><tr><th scope="col">class of faults</th>{head}</tr></thead>\n'
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -290,7 +291,8 @@ def _heat(heat: Chart) -> str:
     # `svg` is our own drawing: adapters/charts escapes the names in it (tested there).
     return (
         f'<figure class="heat"><figcaption><p>{say(heat.says)}</p></figcaption>'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{say(heat.title)}: chart">{heat.svg}</div></figure>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{say(heat.title)}: chart">{heat.svg}</div>'
+        "</figure>"
     )
 
 
@@ -346,5 +348,5 @@ def _link(name: str, summary: Mapping[str, Any]) -> str:
     if row is None or not row["report"] or not row["folder"]:
         return say(name)
     # quoted, so that neither a scheme nor markup can begin in it; without a slash in front, so that it names no host
-    path = quote(str(row["folder"]).lstrip("/"), safe="/")
+    path = quote(str(row["folder"]).lstrip("/"), safe="/", errors="replace")
     return f'<a href="{path}/report.html">{say(name)}</a>'
