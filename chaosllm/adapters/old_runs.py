@@ -1,8 +1,9 @@
 """Finds the run folders below a folder, and removes those that may go.
 
 Laws:
-1. What is removed is a run folder, or a sweep of run folders, by its files: a readable meta.json of ours beside a
-   scenario.yaml, and nothing that no run writes. Anything else stays, and what looks like a run is told of.
+1. What is removed is a run folder, a sweep of run folders, or the page of a suite in whose folder no run is left, by
+   its files: a readable meta.json of ours beside a scenario.yaml, or a suite's summary.json, and nothing that no run
+   writes. Anything else stays, and what looks like a run is told of.
 2. No link is followed: neither into a folder, nor by removing what it leads to.
 3. A run that is being written stays.
 4. meta.json goes last, so that what a broken-off removal leaves behind is known again.
@@ -25,6 +26,7 @@ from chaosllm.adapters import run_folder
 from chaosllm.adapters.run_hold import held
 from chaosllm.adapters.sweep_folder import SWEEP
 from chaosllm.retention import Stored
+from chaosllm.suite_outcome import KIND
 
 #: Seconds after the last write for which a folder is taken for one in use, because a lock does not reach other
 #: machines; a run writes every second, and its report takes some seconds more.
@@ -35,6 +37,9 @@ _DEEP = 4
 _SAMPLE = "sample"
 _LEVEL = re.compile(r"^level-\d+-")
 _SWEEP_FILES = re.compile(r"^\.?sweep\.(json|md|svg|png)(\.half)?$")
+#: How the verdict of a suite's page begins, and all files that one has.
+_SUITE = "page of "
+_SUITE_FILES = {name for one in (run_folder.SUMMARY, run_folder.REPORT) for name in (one, f".{one}.half")}
 #: Of a meta.json: it is a few kilobytes, and a stranger's file may be anything.
 _MOST = 50_000_000
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -83,7 +88,9 @@ def find(folder: Path, now: float) -> Found:
 def remove(old: Old) -> None:
     """Remove one; raises NotOursError when it is no longer what it was, and OSError when the system refuses."""
     _examine(old.path, time.time())
-    if _is_file(old.path / SWEEP):
+    if old.verdict.startswith(_SUITE):
+        _empty(old.path, last=run_folder.SUMMARY)
+    elif _is_file(old.path / SWEEP):
         for level in sorted(path for path in old.path.iterdir() if _LEVEL.match(path.name)):
             _empty(level, last=run_folder.META)
             level.rmdir()
@@ -112,7 +119,7 @@ def _search(folder: Path, found: Found, now: float, deep: int) -> None:
         except OSError as error:
             found.left.append(Left(path, _refused(error)))
             continue
-        if not looks:
+        if not looks and not _is_suite(path):
             if deep > 1:
                 _search(path, found, now, deep - 1)
             continue
@@ -130,6 +137,8 @@ def _examine(path: Path, now: float) -> Old:
         raise NotOursError("it is a link")
     if path.name == _SAMPLE:
         raise NotOursError("it is called sample")
+    if _is_suite(path):
+        return _suite(path, now)
     if not _is_file(path / SWEEP):
         return _run(path, now)
     levels, size, written = [], 0, 0.0
@@ -145,6 +154,26 @@ def _examine(path: Path, now: float) -> Old:
     started = max([one.stored.started for one in levels], default=written)
     scenario = levels[-1].scenario if levels else ""
     return Old(path, Stored(str(path), started, size), scenario, f"sweep of {len(levels)}", written)
+
+
+def _is_suite(path: Path) -> bool:
+    """Whether there is a suite's page and nothing else: with a run beside it, that is looked at for itself."""
+    try:
+        inside = {entry.name: entry.mode for entry in _entries(path)}
+        alone = inside.keys() <= _SUITE_FILES and all(stat.S_ISREG(mode) for mode in inside.values())
+        return alone and run_folder.SUMMARY in inside and _object(path / run_folder.SUMMARY).get("kind") == KIND
+    except (NotOursError, OSError):
+        return False
+
+
+def _suite(path: Path, now: float) -> Old:
+    entries, summary = [*_entries(path)], _object(path / run_folder.SUMMARY)
+    written = max(entry.written for entry in entries)
+    _fresh(written, now)
+    rows = summary.get("runs")
+    verdict = f"{_SUITE}{len(rows) if isinstance(rows, list) else 0}"
+    stored = Stored(str(path), _started(summary, written), sum(entry.size for entry in entries))
+    return Old(path, stored, str(summary.get("suite", "")), verdict, written)
 
 
 def _run(path: Path, now: float) -> Old:

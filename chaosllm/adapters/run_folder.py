@@ -125,16 +125,17 @@ def write(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON; NaN and infinity, which JSON lacks, become null."""
-    write(path, json.dumps(_finite(value), indent=1, ensure_ascii=False) + "\n")
+    write(path, json.dumps(finite(value), indent=1, ensure_ascii=False) + "\n")
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The value without NaN and infinity, which JSON lacks: they become None."""
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124  # NaN
         return None
     if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
+        return {key: finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
+        return [finite(inner) for inner in value]
     return value
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from chaosllm.errors import Exit
 from chaosllm.renderers._words import clean, holds, score
-from chaosllm.score import together
+from chaosllm.suite_outcome import scored as together
 
 if TYPE_CHECKING:
     from chaosllm.adapters.supervisor.order import Order, Result
@@ -59,8 +59,7 @@ def scored(results: Sequence[Result]) -> str:
     """
     if len(results) < 2:
         return ""
-    parts = [dict(one.material.summary.get("score") or {}) if one.material else {"why": "not run"} for one in results]
-    found = together(parts).to_json()
+    found = together([one.material.summary if one.material else None for one in results]).to_json()
     said = score(found)
     missing = ", ".join(found["not_tested"])
     return f"{said}. Not tested: {missing}." if said and missing else said

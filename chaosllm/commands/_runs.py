@@ -28,6 +28,8 @@ class Wanted:
     orders: Sequence[Order]
     alone: bool
     words: tuple[str, ...]  # the command behind `--`
+    name: str = ""  # of the suite; "runs" for what no single suite names
+    out: Path | None = None  # where the report of all of them lies, beside their folders
 
     def each(self, *, quiet: bool, as_json: bool = False) -> Iterator[tuple[Order, Result]]:
         """Each with its result, one after the other; none after Ctrl-C. `as_json` tells events on stdout."""
@@ -93,7 +95,8 @@ def asking[F: Callable[..., Any]](function: F) -> F:
             "--out",
             metavar="DIR",
             type=click.Path(path_type=Path),
-            help="The run folder, made where there is none; with several runs DIR/NAME.  [default: reports/NAME-TIME]",
+            help="The run folder, made where there is none; with several runs DIR/NAME, and DIR/report.html for all.  "
+            "[default: reports/NAME-TIME]",
         ),
         selecting,
         click.option("--seed", metavar="N", type=int, help="Another seed: other calls are broken."),
@@ -146,6 +149,7 @@ def wanted(
     target, app, words = the_app(ctx, target, app)
     check_scale(duration_scale)
     from chaosllm.adapters.suite_file import chosen  # noqa: PLC0415  # late, so that --help stays quick
+    from chaosllm.adapters.suite_folder import UNNAMED, refuse  # noqa: PLC0415  # as above
     from chaosllm.adapters.supervisor.order import Order  # noqa: PLC0415  # as above
 
     settings = [*sets]
@@ -174,9 +178,12 @@ def wanted(
         )  # fmt: skip
     if out is not None:
         _apart(orders)
+    if out is not None and not alone:
+        refuse(out)
     if not quiet:
         warn_of_plugins()
-    return Wanted(orders, alone, words)
+    suites = {one.suite for one in found}
+    return Wanted(orders, alone, words, (suites.pop() if len(suites) == 1 else "") or UNNAMED, out)
 
 
 def _held(baseline: str | None, margins: Sequence[str]) -> Callable[[str, str], dict[str, Any]] | None:

@@ -30,7 +30,8 @@ _DAY = 86400.0
     "  chaosllm clean --older-than 14d --keep 3\n"
     "  chaosllm clean --max-size 2GB --yes\n"
     "  chaosllm clean reports/nightly --keep 30 --yes --json\n\n"
-    "Only run folders are removed, known by their files, and sweeps with all of their runs: a folder that holds "
+    "Only run folders are removed, known by their files, sweeps with all of their runs, and a suite's page once "
+    "no run is left in its folder: a folder that holds "
     "anything else stays, and so do baselines, reports/sample, a run that is being written, and whatever a link "
     "leads to. Without a terminal to ask on, it takes --yes."
 )

@@ -11,6 +11,7 @@ import click
 
 from chaosllm.commands._launch import WithApp
 from chaosllm.commands._runs import asking, counted, wanted
+from chaosllm.commands._suite_page import conclude
 from chaosllm.errors import Exit, Problem, ScenarioError, Where, worst
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def command(
     code = worst(codes)
     if score:
         click.echo(score)
+    conclude(found, results)
     click.echo(_conclusion(results, code))
     return code
 

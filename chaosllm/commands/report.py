@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chaosllm.commands import _suite_page as suite_page
 from chaosllm.commands._output import write
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def command(run: Path, *, as_json: bool, form: str | None, out: Path | None) -> 
     """Judge and render a run folder again.
 
     Without --format and --out the folder's summary.json, report.html, summary.md and plots are
-    written anew.
+    written anew. A suite's folder, or one that is full of run folders, gets the page of all of them.
     """
     if as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} ask for two things: give one of them")
@@ -43,8 +44,10 @@ def command(run: Path, *, as_json: bool, form: str | None, out: Path | None) -> 
         if form is None:
             raise click.UsageError(f"--out {out}: name a .html, .md, .json or .txt file, or give --format")
     from chaosllm import verdict  # noqa: PLC0415  # late, so that --help stays quick
-    from chaosllm.adapters import run_folder  # noqa: PLC0415  # as above
+    from chaosllm.adapters import run_folder, suite_folder  # noqa: PLC0415  # as above
 
+    if suite_folder.holds_runs(run):
+        return suite_page.report(run, form=form, out=out, as_json=as_json)
     loaded = run_folder.load(run)
     for name in run_folder.missing(run):
         click.echo(f"warning: {run} has no {name}; what it would have told is left out", err=True)

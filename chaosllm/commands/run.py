@@ -8,6 +8,7 @@ import click
 
 from chaosllm.commands._launch import WithApp
 from chaosllm.commands._runs import asking, wanted
+from chaosllm.commands._suite_page import conclude
 from chaosllm.errors import Exit, worst
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def command(ctx: click.Context, /, *, quiet: bool, as_json: bool, **asked: Any) 
         results.append(result)
     if not found.alone:
         _conclude(found.orders, results, on_stderr=as_json)
+        conclude(found, results, on_stderr=as_json)
     return worst([result.code for result in results])
 
 

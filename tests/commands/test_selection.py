@@ -168,19 +168,25 @@ def test_a_suite_is_run(folder: Path, ended: dict[str, Exit]) -> None:
     assert [row["exit"] for row in rows] == [Exit.INCONCLUSIVE, Exit.FAIL, Exit.PASS]
     heads = [line for line in done.stderr.splitlines() if " of 3: " in line]
     assert heads == ["1 of 3: two", "2 of 3: one", "3 of 3: third"]
-    assert [line.split()[:2] for line in done.stderr.splitlines()[-3:]] == [
+    assert done.stderr.splitlines()[-1] == f"suite report: {folder / 'out' / 'report.html'}"
+    assert [line.split()[:2] for line in done.stderr.splitlines()[-4:-1]] == [
         ["INCONCLUSIVE", "two"],
         ["FAIL", "one"],
         ["PASS", "third"],
     ]
 
 
-def test_ctrl_c_ends_a_suite(folder: Path, ended: dict[str, Exit]) -> None:
-    """After Ctrl-C no further scenario begins, and the table says which those are."""
+def test_ctrl_c_ends_a_suite(folder: Path, ended: dict[str, Exit], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After Ctrl-C no further scenario begins, and the table and the page say which those are."""
+    monkeypatch.chdir(folder)
     ended.update(one=Exit.INTERRUPTED, two=Exit.PASS)
     done, _ = run(folder, "--json", "--app", "hardened")
     assert len(done.stdout.splitlines()) == 1
-    assert [line.split() for line in done.stderr.splitlines()[-2:]] == [["INTERRUPTED", "one"], ["NOT", "BEGUN", "two"]]
+    *_, first, second, where = done.stderr.splitlines()
+    assert [first.split(), second.split()] == [["INTERRUPTED", "one"], ["NOT", "BEGUN", "two"]]
+    assert where.startswith("suite report: reports/runs-")
+    kept = json.loads(Path(where.removeprefix("suite report: ")).with_name("summary.json").read_text())
+    assert [row["state"] for row in kept["runs"]] == ["not_begun", "not_begun"]
 
 
 def test_one_scenario_needs_no_table(folder: Path, ended: dict[str, Exit]) -> None:
