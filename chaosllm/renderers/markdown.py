@@ -17,6 +17,8 @@ LEAST_BYTES = 1500
 #: What each part may take of a comment that is too long, so that a thousand objectives leave room for the findings.
 _SHARES = {"head": 0.2, "objectives": 0.2, "findings": 0.3, "phases": 0.12, "injection": 0.08, "validity": 0.1}
 MOST_FINDINGS = 20
+#: Rows of each other list: past them nobody reads on, and the report has them all.
+MOST_ROWS = 120
 MOST_EVIDENCE = 5
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!$^=&])")
@@ -56,13 +58,13 @@ def together(materials: Sequence[Material], note: str = "") -> str:
     if not materials:
         return f"{note}\n" if note else ""
     room = MOST_BYTES - len(note.encode()) - 100
-    whole = "\n".join(_rendered(one, MOST_BYTES) for one in materials)
-    if len(whole.encode()) > room:
-        share = room // len(materials) - 1
-        if share >= LEAST_BYTES:
+    share = room // len(materials) - 1
+    if share < LEAST_BYTES:
+        whole = cut("\n".join(f"- {_title(one.summary, 80)}" for one in materials), room) + "\n"
+    else:
+        whole = "\n".join(_rendered(one, MOST_BYTES) for one in materials)
+        if len(whole.encode()) > room:
             whole = "\n".join(_rendered(one, share) for one in materials)
-        else:
-            whole = cut("\n".join(f"- {_title(one.summary, 80)}" for one in materials), room) + "\n"
     return whole + (f"\n{note}\n" if note else "")
 
 
@@ -90,7 +92,7 @@ def _head(summary: Mapping[str, Any]) -> list[str]:
     if hypothesis := summary.get("hypothesis"):
         parts.append(f"> {text(hypothesis)}\n>\n> **{words.held(summary)}**")
     if reasons := [*words.impact(summary), *words.reasons(summary, objectives=False)]:
-        parts.append("\n".join(f"- {text(reason)}" for reason in reasons))
+        parts.append("\n".join([*(f"- {text(reason)}" for reason in reasons[:MOST_ROWS]), *_more(reasons, "- ")]))
     if loop := words.closed_loop(summary):
         parts.append(f"Load: {loop}.")
     if score := words.score(summary.get("score")):
@@ -109,15 +111,18 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> 
 def _objectives(objectives: Sequence[Mapping[str, Any]]) -> list[str]:
     if not objectives:
         return []
+    order = {"fail": 0, "pass": 2}  # what is undecided in between
+    if len(objectives) > MOST_ROWS:
+        objectives = sorted(objectives, key=lambda one: order.get(str(one.get("verdict")), 1))
     rows = [
         (
             _MARK.get(str(item.get("verdict")), "?"),
             code(item.get("text")) + "".join(f"<br>{text(item[key])}" for key in ("why", "note") if item.get(key)),
             text(words.objective_value(item)),
         )
-        for item in objectives
+        for item in objectives[:MOST_ROWS]
     ]
-    return ["### Objectives", table(("", "objective", "measured"), rows, left=2)]
+    return ["### Objectives", table(("", "objective", "measured"), rows, left=2), *_more(objectives)]
 
 
 def _findings(findings: Sequence[Mapping[str, Any]], withheld: str, unseen: str) -> list[str]:
@@ -146,7 +151,8 @@ def _phases(phases: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not phases:
         return []
     rows = []
-    for name, operation, phase in words.lines(phases):
+    every = list(words.lines(phases))
+    for name, operation, phase in every[:MOST_ROWS]:
         latency = phase.get("latency") or {}
         success = phase.get("success_rate") or {}
         rows.append(
@@ -161,7 +167,12 @@ def _phases(phases: Mapping[str, Mapping[str, Any]]) -> list[str]:
             )
         )
     head = ("phase", "role", "operations", "success", "p50", "p95", "attempts per operation")
-    return ["### Phases", table(head, rows, left=2)]
+    return ["### Phases", table(head, rows, left=2), *_more(every)]
+
+
+def _more(rows: Sequence[object], mark: str = "") -> list[str]:
+    """How many rows were left out, in a list of its own; none where all are shown."""
+    return [f"{mark}{len(rows) - MOST_ROWS} more in the report"] if len(rows) > MOST_ROWS else []
 
 
 def _injection(injection: Sequence[Mapping[str, Any]], strange: str) -> list[str]:
@@ -171,9 +182,10 @@ def _injection(injection: Sequence[Mapping[str, Any]], strange: str) -> list[str
     names = ("eligible", "planned", "fired", "delivered", "capped", "in_flight")
     rows = [
         (code(row.get("rule")), code(row.get("fault")), *(words.count(row.get(name)) for name in names))
-        for row in injection
+        for row in injection[:MOST_ROWS]
     ]
     shown = table(("rule", "fault", *(name.replace("_", " ") for name in names)), rows, left=2)
+    shown = "\n\n".join([shown, *_more(injection)])
     return [*note, f"<details><summary>Injection proof: {words.injected(injection)}</summary>\n\n{shown}\n\n</details>"]
 
 
@@ -182,8 +194,10 @@ def _validity(checks: Sequence[Mapping[str, Any]]) -> list[str]:
     if not failed:
         return []
     lines = [
-        f"- {text(check.get('what'))}" + (f" ({text(check['hint'])})" if check.get("hint") else "") for check in failed
+        f"- {text(check.get('what'))}" + (f" ({text(check['hint'])})" if check.get("hint") else "")
+        for check in failed[:MOST_ROWS]
     ]
+    lines += _more(failed, "- ")
     return ["### What spoils this run", "\n".join(lines)]
 
 
