@@ -198,17 +198,22 @@ def _card(one: Mapping[str, Any], summary: Mapping[str, Any], fix: str) -> str:
     severity = one["severity"] if one["severity"] in words.SEVERITIES else "info"
     names = list(dict.fromkeys(row["name"] for row in one["runs"]))
     often = f"{words.count(one['count'])} of {words.count(one['of'])}" if one.get("of") else words.count(one["count"])
-    places = "".join(f"<li>{_seen(row, summary)}</li>" for row in one["runs"][:MOST_NAMES])
-    more = len(one["runs"]) - MOST_NAMES
-    last = f'<li><a href="#findings">{more} more</a></li>' if more > 0 else ""
+    if len(one["runs"]) == 1:
+        (row,) = one["runs"]
+        phase = f", in {say(row['phase'])}" if row.get("phase") else ""
+        where = f"<p><strong>{say(often)}</strong> in {_link(row['name'], summary)}{phase}. {say(one['sentence'])}</p>"
+    else:
+        places = "".join(f"<li>{_seen(row, summary)}</li>" for row in one["runs"][:MOST_NAMES])
+        more = len(one["runs"]) - MOST_NAMES
+        last = f'<li><a href="#findings">{more} more</a></li>' if more > 0 else ""
+        many = words.counted(len(names), "scenario")
+        where = f'<p><strong>{say(often)}</strong> in {many}:</p><ul class="small">{places}{last}</ul>'
     accepted = "<p><strong>Accepted in every run that saw it.</strong></p>" if one.get("accepted") else ""
     return (
         f'<article class="card {severity}"><h3>{say(one["title"])}</h3>'
         f'<p class="small what"><span class="severity {severity}">{say(one["severity"])}</span> '
         f"<code>{say(one['code'])}</code></p>"
-        f"<p><strong>{say(often)}</strong> in {say(words.counted(len(names), 'scenario'))}"
-        f"{f'. {say(one["sentence"])}' if one.get('sentence') and len(one['runs']) == 1 else ':'}</p>"
-        f'<ul class="small">{places}{last}</ul>{accepted}'
+        f"{where}{accepted}"
         + (f'<p class="fix"><strong>{fix}</strong> {say(one["advice"])}</p>' if one.get("advice") else "")
         + "</article>"
     )
