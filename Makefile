@@ -20,7 +20,7 @@ demo: $(INSTALLED) ## both sample apps under chaos, and both verdicts
 	@$(BIN)/chaosllm demo
 
 test: $(INSTALLED) ## every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone"
 	@$(BIN)/python -m pytest -m alone
 
 check: $(INSTALLED) ## lint, format, strict types, import contracts
