@@ -37,7 +37,7 @@ def main() -> int:
         print(f"{code:24} {found:4} found {missed:4} missed {false:4} false   {precision:.3f} {recall:.3f}")
     print(f"{total.runs} runs of {len(wanted)}; calm: {total.alarms} of {total.calm} with a finding")
     if asked.page:
-        asked.page.write_text(page(total, f"{datetime.now(UTC):%Y-%m-%d}"))
+        asked.page.write_text(page(total, f"{datetime.now(UTC):%Y-%m-%d}", len(wanted)))
     if asked.record:
         chosen = {cell.animal: asked.folder / cell.name for cell in reversed(wanted) if cell.most_telling}
         recordings.pack(chosen.values(), recordings.HERE / "zoo.tar.xz")

@@ -95,8 +95,8 @@ def truth(parent: Path, wanted: Iterable[Cell], jobs: int = 2) -> Truth:
     return total
 
 
-def page(total: Truth, day: str) -> str:
-    """docs/truth.md."""
+def page(total: Truth, day: str, wanted: int) -> str:
+    """docs/truth.md; `wanted` is how many runs a whole zoo has."""
     seeds = ", ".join(f"{count} with seed {seed}" for seed, count in sorted(total.seeds.items()))
     rows = [
         f"| `{code}` | {found} | {missed} | {false} | {precision:.3f} | {recall:.3f} |"
@@ -121,7 +121,12 @@ raised and not true.
 Precision is found / (found + false), recall found / (found + missed).
 What is true of an app but left to chance, or that follows from another conduct, counts as neither.
 
-Played on {day}, on 2 cores with other work beside: {total.runs} runs on real processes ({seeds}).
+Played on {day}, on 2 cores with other work beside: {total.runs} of the {wanted} runs of a whole zoo, on real \
+processes ({seeds}).
+With each seed those cells come first in which something is to be found.
+Where a run showed that a condition misled, the condition was changed and all runs were judged again \
+([decision 20](decisions/0020-a-zoo-of-known-conduct.md)), so these figures tell how findings fit these apps; what \
+they are worth on other apps is what the next seeds and your own runs tell.
 
 | finding | found | missed | false | precision | recall |
 |---|---|---|---|---|---|
