@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 from chaosllm.comparison import BETTER, CHANGED, WORSE, Comparison, Row
@@ -18,7 +17,7 @@ from chaosllm.renderers import Chart
 from chaosllm.renderers import _comparison as plain
 from chaosllm.renderers import _words as words
 from chaosllm.renderers._headline import headline, shown
-from chaosllm.renderers._page.markup import POLICY, say, section, table
+from chaosllm.renderers._page.markup import document, say, section, table
 from chaosllm.renderers._page.sheet import PAGE
 from chaosllm.renderers._style import BLUE, VERMILLION
 from chaosllm.snapshot import Snapshot
@@ -68,19 +67,13 @@ def page(shown_: Shown) -> str:
     sections = [part for part in _sections(shown_) if part[2]]
     links = "".join(f'<li><a href="#{key}">{say(title)}</a></li>' for key, title, _ in sections)
     name = say(words.clean(shown_.comparison.after.scenario, NAME))
-    return (
-        "<!doctype html>\n"
-        '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n<meta name="generator" content="chaosllm">\n'
-        f"<title>{say(said.word)}: {name}</title>\n<style>{PAGE}{_CSS}</style>\n</head>\n<body>\n"
+    body = (
         '<a class="skip" href="#main">Skip to the result</a>\n'
         f'<main id="main">\n{_hero(shown_)}\n<nav aria-label="Sections"><ul>{links}</ul></nav>\n'
-        + "\n".join(section(key, title, body) for key, title, body in sections)
-        + "\n</main>\n"
-        f"<footer>{_footer(shown_)}</footer>\n</body>\n</html>\n"
+        + "\n".join(section(key, title, text) for key, title, text in sections)
+        + f"\n</main>\n<footer>{_footer(shown_)}</footer>"
     )
+    return document(f"{say(said.word)}: {name}", PAGE + _CSS, body)
 
 
 def _sections(shown_: Shown) -> Iterator[tuple[str, str, str]]:
