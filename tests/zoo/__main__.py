@@ -1,6 +1,8 @@
 """`make zoo`: plays every animal under every fault, and writes what was found and what was true to docs/truth.md.
 
-python tests/zoo FOLDER [--seeds 5] [--jobs 3] [--only NAME ...] [--judge]    a run that is there is not played again
+python tests/zoo FOLDER [--seeds 5] [--jobs 3] [--only NAME ...] [--judge] [--page FILE] [--record]
+
+A run that is there is not played again.
 """
 
 from __future__ import annotations
@@ -9,12 +11,20 @@ import argparse
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 import recordings  # noqa: E402  # because the folders of tests are no packages
 from zoo_rig import cells, play_all  # noqa: E402  # as above
 from zoo_truth import page, truth  # noqa: E402  # as above
+
+
+def record(chosen: dict[str, Path]) -> None:
+    """Put these runs into the archive that `make test` judges, beside those of the other animals."""
+    with TemporaryDirectory() as room:
+        kept = {path.name.split(".")[0]: path for path in recordings.unpack("zoo", Path(room))}
+        recordings.pack((kept | chosen).values(), recordings.HERE / "zoo.tar.xz")
 
 
 def main() -> int:
@@ -39,8 +49,7 @@ def main() -> int:
     if asked.page:
         asked.page.write_text(page(total, f"{datetime.now(UTC):%Y-%m-%d}", len(wanted)))
     if asked.record:
-        chosen = {cell.animal: asked.folder / cell.name for cell in reversed(wanted) if cell.most_telling}
-        recordings.pack(chosen.values(), recordings.HERE / "zoo.tar.xz")
+        record({cell.animal: asked.folder / cell.name for cell in reversed(wanted) if cell.most_telling})
     return 0
 
 
