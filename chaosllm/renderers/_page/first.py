@@ -50,9 +50,11 @@ def _means(summary: Mapping[str, Any], verdict: str) -> str:
         return "The app did not hold up."
     if not words.totals(summary.get("injection", ()))["planned"]:
         return "No fault was injected, so this shows only how the app does on a good day."
+    score = summary.get("score") or {}
+    tested = f" They were of {score['tested']} of {score['of']} classes." if score.get("tested") else ""
     if summary.get("objectives"):
-        return "Under these faults the app met every objective."
-    return "Under these faults nothing was seen that fails a run."
+        return f"Under these faults the app met every objective.{tested}"
+    return f"Under these faults nothing was seen that fails a run.{tested}"
 
 
 def _facts(material: Material) -> Iterator[str]:
@@ -61,11 +63,11 @@ def _facts(material: Material) -> Iterator[str]:
     asked = sum(words.number(phase.get("operations")) or 0 for phase in every)
     calls = sum(words.number(phase.get("attempts")) or 0 for phase in every)
     if app := material.meta.get("app"):
-        yield f"app {words.clean(app)}"
+        yield f"app: {words.clean(app)}"
     yield f"{words.counted(asked, 'operation')} (requests of users)"
     yield f"{words.counted(calls, 'call')} of the app to its LLM"
     if summary.get("seed") is not None:
-        yield f"seed {words.clean(summary['seed'])}"
+        yield f"seed: {words.clean(summary['seed'])}"
     if started := material.meta.get("started"):
         day, zone = str(started)[:16].replace("T", " "), str(started)[19:]
         yield f"{day} {'UTC' if zone in ('+00:00', 'Z') else zone}"
@@ -101,7 +103,9 @@ def _users(summary: Mapping[str, Any]) -> tuple[str, str, str, list[str]]:
         lines.append(
             f"Worst: {words.clean(name)}, {words.count(worst)} of {words.count(of)} ({words.share(worst / of)})"
         )
-    return title, words.share(bad / asked), "fail" if bad else "pass", [*lines, _instead(phases)]
+    # Of a run that proves nothing no figure may look like a judgement.
+    state = "dim" if word(summary.get("verdict"))[0] == "inconclusive" else "fail" if bad else "pass"
+    return title, words.share(bad / asked), state, [*lines, _instead(phases)]
 
 
 def _instead(phases: Mapping[str, Mapping[str, Any]]) -> str:
@@ -150,7 +154,8 @@ def _score(summary: Mapping[str, Any]) -> tuple[str, str, str, list[str]]:
     no_grade = f"No grade: {words.clean(found.get('why'))}" if not found.get("grade") else ""
     worst = min(classes, key=lambda name: words.number(classes[name].get("value")) or 0.0)
     of_it = f", the worst: {words.clean(worst)}" if len(classes) > 1 and least < 100 else ""
-    return title, f"{least:.0f} of 100", "", [f"{covered}{of_it}", capped, no_grade]
+    state = "" if found.get("grade") else "dim"
+    return title, f"{least:.0f} of 100", state, [f"{covered}{of_it}", capped, no_grade]
 
 
 def _faults(summary: Mapping[str, Any]) -> tuple[str, str, str, list[str]]:
