@@ -51,7 +51,7 @@ def _means(summary: Mapping[str, Any], verdict: str) -> str:
     if not words.totals(summary.get("injection", ()))["planned"]:
         return "No fault was injected, so this shows only how the app does on a good day."
     score = summary.get("score") or {}
-    tested = f" They were of {score['tested']} of {score['of']} classes." if score.get("tested") else ""
+    tested = f" {score['tested']} of {score['of']} classes of faults were tested." if score.get("tested") else ""
     if summary.get("objectives"):
         return f"Under these faults the app met every objective.{tested}"
     return f"Under these faults nothing was seen that fails a run.{tested}"
