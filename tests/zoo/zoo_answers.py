@@ -116,7 +116,8 @@ class NoTimeout(Right):
     timeout = None
     deadline = 3600.0
     must: ClassVar[Expected] = {"held": {"hang", "no_timeout"}}
-    may: ClassVar[Expected] = everywhere({"no_fallback"}, "held")
+    # Without a deadline of its own it waits out each Retry-After before its default.
+    may: ClassVar[Expected] = everywhere({"slow_fallback"}, *ERRORS, *SPARSE) | {"held": {"no_fallback"}}
 
 
 class LongTimeout(Right):
@@ -125,7 +126,9 @@ class LongTimeout(Right):
     timeout = 6.0
     deadline = 60.0
     must: ClassVar[Expected] = {"held": {"hang", "no_timeout"}}
-    may: ClassVar[Expected] = everywhere({"no_fallback", "slow_recovery"}, "held")
+    may: ClassVar[Expected] = everywhere({"slow_fallback"}, *ERRORS, *SPARSE) | {
+        "held": {"no_fallback", "slow_recovery"}
+    }
 
     async def answer(self, text: str) -> Response:
         return await asyncio.shield(super().answer(text))
