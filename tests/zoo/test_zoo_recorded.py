@@ -6,7 +6,7 @@ import pytest
 import recordings
 from zoo_app import every
 from zoo_rig import Cell
-from zoo_truth import Truth, judged, raised
+from zoo_truth import Truth, seen
 
 from chaosllm import registry
 
@@ -26,10 +26,11 @@ def total() -> Truth:
 @pytest.mark.parametrize("animal", sorted(every()))
 def test_what_is_true_of_an_app_is_found_and_nothing_else(animal: str, runs: dict[str, Path], total: Truth) -> None:
     name, play, seed = runs[animal].name.split(".")
-    summary = judged(runs[animal])
+    cell = Cell(name, play, int(seed))
+    found = seen(runs[animal].parent, cell)
     alone = Truth()
     for truth in (alone, total):
-        truth.add(Cell(name, play, int(seed)), raised(summary), {f["code"]: f["severity"] for f in summary["findings"]})
+        truth.add(cell, *found)
     assert alone.wrong == []
 
 
