@@ -20,8 +20,8 @@ demo: $(INSTALLED) ## both sample apps under chaos, and both verdicts
 	@$(BIN)/chaosllm demo
 
 test: $(INSTALLED) ## every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone"
-	@$(BIN)/python -m pytest -m alone
+	@$(BIN)/python scripts/test.py "not alone" -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python scripts/test.py alone
 
 check: $(INSTALLED) ## lint, format, strict types, import contracts
 	@$(BIN)/ruff check .
@@ -43,7 +43,7 @@ atlas: $(INSTALLED) ## every SDK against every fault, into docs/sdk-atlas.md; ne
 	@$(BIN)/python tests/conformance/atlas.py
 	@$(BIN)/python scripts/pages.py
 
-docs: $(INSTALLED) ## docs/faults.md, docs/providers.md and docs/scenarios.md, from the code
+docs: $(INSTALLED) ## what is made from code and records: README's tables, pages in docs/, reports/sample, pictures
 	@$(BIN)/python scripts/pages.py
 
 format: $(INSTALLED) ## put the code into the house's format

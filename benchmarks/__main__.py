@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import accuracy, driver, json_calls, judging, simulator, startup, streams, workers
+from benchmarks import accuracy, driver, json_calls, judging, rendering, simulator, startup, streams, workers
 from benchmarks.contestants import Ground
 from benchmarks.figures import Run, Section
 from benchmarks.page import page, say
@@ -27,6 +27,7 @@ ALL: dict[str, Callable[[Run], Section | list[Section]]] = {
     "simulator": simulator.measure,
     "driver": driver.measure,
     "judging": judging.measure,
+    "rendering": rendering.measure,
 }
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from benchmarks.figures import Figure, Run, Section, milliseconds
 from benchmarks.processes import running
+from chaosllm.adapters.handover import pack
+from chaosllm.reader import read
 
 RATES = (50, 200, 500, 1000)  # operations a second
 SECONDS = 5
@@ -54,9 +56,8 @@ def measure(run: Run) -> Section:
 
 def _drive(run: Run, rate: int) -> dict[str, Any]:
     folder = run.ground.folder
-    scenario = folder / f"driven-{rate}.yaml"
-    scenario.write_text(SCENARIO.format(port=run.ground.port, rate=rate, seconds=SECONDS))
-    config = {"scenario": str(scenario), "base": str(folder), "folder": None, "key": "00" * 16}
+    scenario = read(SCENARIO.format(port=run.ground.port, rate=rate, seconds=SECONDS)).unwrap()
+    config = {"packed": pack(scenario), "base": str(folder), "folder": None, "key": "00" * 16}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with running([sys.executable, "-m", "chaosllm.adapters.driver"], core=0, **pipes) as process:
         assert process.stdin is not None and process.stdout is not None

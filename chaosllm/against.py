@@ -24,7 +24,7 @@ from chaosllm.objectives import Judged
 from chaosllm.power import ALPHA
 from chaosllm.sameness import identity
 from chaosllm.scenario import Comparator, Objective, Role
-from chaosllm.snapshot import TOKENS, Measured, Snapshot, around, figure
+from chaosllm.snapshot import TOKENS, Measured, Snapshot, around, figure, written
 from chaosllm.spelling import suggest
 from chaosllm.units import format_share, parse_share
 from chaosllm.validity import Check
@@ -97,7 +97,7 @@ def hold(run: Run, spoiled: Callable[[Objective], str | None]) -> Held:
     except ValueError as error:
         return _unusable(f"the baseline cannot be used: {error}", "save the baseline again")
     try:
-        scale = same_experiment(before.identity, identity(run.scenario))
+        scale = same_experiment(before.identity, identity(written(run)))
     except ChaosError as error:
         return _unusable(f"the baseline {name} cannot be used: {error.what}", error.hint)
     rows = _rows(run, name, before, margins, spoiled)

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from chaosllm import registry
-from chaosllm.join import Ints, Run
+from chaosllm.chains import failed
+from chaosllm.columns import Ints
+from chaosllm.join import Run
 from chaosllm.metrics import Estimate, finite
 from chaosllm.metrics._panel import panel
 from chaosllm.mix import Mix
-from chaosllm.record import OUTCOMES, Did, Ended
+from chaosllm.record import LET_GO, OUTCOMES, Did, Ended
 from chaosllm.scenario import Phase, Rule
+from chaosllm.sources import ATTACHED
 from chaosllm.stats import quantile, wilson
 
 #: Percentiles have a block of their own in summary.json: name of the block -> its metrics.
@@ -65,7 +68,11 @@ def measure(run: Run, metric: str, phase: str | None, confidence: float = 0.95) 
     key = ("metric", metric, phase, confidence)
     if key not in run.memory:
         member = registry.member("metrics", metric)
-        run.memory[key] = member.value(run, phase, name=metric, confidence=confidence)
+        why = run.blind(member)
+        value = member.value
+        run.memory[key] = (
+            Estimate.none(why) if why else value(run.side(member), phase, name=metric, confidence=confidence)
+        )
     found: Estimate = run.memory[key]
     return found
 
@@ -83,19 +90,21 @@ def analyse(run: Run) -> Analysis:
 def _phase(run: Run, phase: Phase) -> dict[str, Any]:
     due, rows = run.due(phase.name), run.rows(phase.name)
     calls = _calls(run, phase.name, due)
-    outcomes = np.bincount(np.asarray(run.samples.outcome)[due].astype(np.int64), minlength=len(OUTCOMES))
     found: dict[str, Any] = {
         "role": phase.role.value,
         "start": phase.start,
         "seconds": run.seconds(phase.name),
-        "operations": len(due),
+        "operations": None if run.source == ATTACHED else len(due),
         "attempts": len(calls),
         "attempts_by_provider": dict(Counter(run.events[at].provider for at in calls)),
-        "outcomes": {outcome.value: int(count) for outcome, count in zip(OUTCOMES, outcomes, strict=True)},
+        "outcomes": _outcomes(run, due),
     }
+    if (alone := run.side(registry.member("metrics", "attempts"))).source == ATTACHED:
+        found["requests"] = len(alone.due(phase.name))  # as far as their calls tell
+        found["failed_calls"] = sum(failed(run.events[at]) for at in calls)
     if len(due) != len(rows):
         found["left_out"] = len(due) - len(rows)  # reached into another role's phase: see Run.rows
-    if (window := panel(run, phase.name)) is not None:
+    if run.source != ATTACHED and (window := panel(run, phase.name)) is not None:
         found["effective_n"] = round(window.worth(run.good[rows].astype(np.float64)), 1)
     in_blocks = {name for block in _BLOCKS.values() for name in block.values()}
     metrics: dict[str, Any] = {}
@@ -114,10 +123,18 @@ def _phase(run: Run, phase: Phase) -> dict[str, Any]:
     return found
 
 
+def _outcomes(run: Run, due: Ints) -> dict[str, int]:
+    """How many users got what; {} where nobody saw it."""
+    if run.source == ATTACHED:
+        return {}
+    counts = np.bincount(np.asarray(run.samples.outcome)[due].astype(np.int64), minlength=len(OUTCOMES))
+    return {outcome.value: int(count) for outcome, count in zip(OUTCOMES, counts, strict=True)}
+
+
 def _by_operation(run: Run, due: Ints, calls: Ints) -> dict[str, Any]:
     """The same of each operation, where the target has several: which of them suffered."""
     mix = Mix(run.scenario.target, run.scenario.seed)
-    if not mix.several or run.scenario.load.closed:
+    if not mix.several or run.scenario.load.closed or not run.driven:
         return {}
     asked = np.array([mix.place(int(index)) for index in np.asarray(run.samples.operation)[due]], dtype=np.int64)
     found = {}
@@ -136,7 +153,7 @@ def _by_operation(run: Run, due: Ints, calls: Ints) -> dict[str, Any]:
 
 def _calls(run: Run, phase: str, due: Ints) -> Ints:
     """Places of the calls of a phase: of its operations where calls are matched, else by the proxy's clock."""
-    if run.joined:
+    if run.joined and run.source != ATTACHED:
         return np.flatnonzero(np.isin(run.row_of, due))
     return np.flatnonzero(run.event_phase == run.place(phase))
 
@@ -157,8 +174,9 @@ def injection(run: Run) -> list[Injection]:
             # Held back by a limit, which has a name; without one the call was lost, and `planned` shows it.
             row.capped += part.planned and not part.fired and bool(part.why)
             if part.fired and not part.delivered:
-                row.in_flight += event.ended is Ended.IN_FLIGHT
-                row.skipped += event.did is Did.SKIPPED
+                # One that was let go was under way when somebody ended it, as one at the run's end was.
+                row.in_flight += event.ended is Ended.IN_FLIGHT or part.why == LET_GO
+                row.skipped += event.did is Did.SKIPPED and part.why != LET_GO
             if part.planned and not part.delivered and (part.why or event.why):
                 row.why[part.why or event.why] += 1
     return list(found.values())

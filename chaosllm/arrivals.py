@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from random import Random
 from typing import Literal
 
@@ -128,6 +129,20 @@ def due_times(
             number = next(numbers)
         before += stretch.total
     return times
+
+
+def how_many(
+    rate: float, arrivals: Arrivals, seed: int, until: float, *, shape: Shape | None = None, cv: float = 1.0
+) -> int:
+    """How many `due_times` there are, for a third of the time that they take."""
+    if isinstance(shape, Recorded):
+        return len(due_times(rate, arrivals, seed, until, shape=shape))
+    total = 0.0
+    for stretch in _stretches(rate, shape, until):  # summed as `due_times` does, so that both round alike
+        total += stretch.total
+    if arrivals == "constant":  # 0, 1, 2 ...
+        return math.ceil(total)
+    return sum(1 for _ in takewhile(total.__gt__, _numbers(arrivals, seed, cv)))
 
 
 def offered(rate: float, shape: Shape | None, start: float, end: float) -> float:

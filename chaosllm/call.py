@@ -69,5 +69,7 @@ class Call:
     asks: str = ""
     path: str = ""
     fingerprint: str = ""
+    traces: tuple[str, ...] = ()  # hashes of the ids that its headers bear; only where no operation is known
+    declared: int | None = None  # the number that the SDK gave this attempt, from 0
     key_hash: str = ""  # which API key, without the key: a keyed hash, for buckets
     extra: dict[str, Any] = field(default_factory=dict)  # what only its own provider understands

@@ -2,8 +2,11 @@
 
 Laws:
 1. Runs of different experiments are refused, with every difference named; what else changed is named beside the result.
+   A run that live commands steered is of the experiment that was written.
 2. Better and worse are said where the 95 % interval of the change excludes no change; nothing is said of a figure
    that rests on too few operations, is spoiled in one of the runs, or is one number without an interval.
+   A rate of good answers is held against the load that was offered, which another seed alone changes; a total is held
+   against nothing where the phase did not last as long.
 3. Of equal runs about one figure in twenty looks changed: a verdict on a change is `gate --baseline`'s.
 """
 
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chaosllm import registry
@@ -20,11 +23,14 @@ from chaosllm.metrics import Better, Unit, finite
 from chaosllm.noninferiority import Change, ratio_change, share_change
 from chaosllm.sameness import Difference, Leaf, differences
 from chaosllm.snapshot import TOKENS, Measured, Snapshot
+from chaosllm.units import format_duration
 
 #: What can be said of a change.
 BETTER, WORSE, CHANGED, SAME, UNKNOWN = "better", "worse", "changed", "no difference shown", "cannot tell"
 #: Two-sided, of the intervals that are shown.
 CONFIDENCE = 0.95
+#: Lengths of a phase that differ by no more count as one: a stop or a command comes some hundredths late.
+SAME_LENGTH = 0.01
 #: Differences named before the rest is counted.
 _MOST = 8
 
@@ -36,6 +42,7 @@ class Kind:
     unit: Unit
     better: Better
     needs: int
+    total: bool = False  # it grows with the length of its phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,7 @@ def compare(before: Snapshot, after: Snapshot) -> Comparison:
         for phase in dict.fromkeys((*before.figures, *after.figures))
         for metric in dict.fromkeys((*before.figures.get(phase, {}), *after.figures.get(phase, {})))
     ]
+    rows = [_timed(one, before.lengths.get(one.phase), after.lengths.get(one.phase)) for one in rows]
     rows = [one for one in rows if one.before.value is not None or one.after.value is not None]
     return Comparison(before, after, changed, scale, rows)
 
@@ -142,7 +150,7 @@ def same_experiment(before: Mapping[str, Leaf], after: Mapping[str, Leaf]) -> fl
         told = "; ".join(map(str, found[:_MOST])) + (f"; and {len(found) - _MOST} more" if len(found) > _MOST else "")
         raise ChaosError(
             f"the two runs are of different scenarios: {told}",
-            hint="run the same scenario again; only seed, version, machine, app and --duration-scale may differ",
+            hint="run the same scenario; seed, version, machine, app, --duration-scale and live commands may differ",
             exit_code=Exit.USAGE,
         )
     return scale
@@ -159,12 +167,23 @@ def row(metric: str, phase: str, before: Measured | None, after: Measured | None
     return Row(metric, phase, kind.unit, mine, other, change, UNKNOWN if why else _said(kind, change), why)
 
 
+def _timed(found: Row, before: float | None, after: float | None) -> Row:
+    """The row, with nothing said of a total where the phase did not last as long in both runs (seconds)."""
+    kind = kind_of(found.metric)
+    if kind is None or not kind.total or found.before.value is None or found.after.value is None:
+        return found
+    if before is None or after is None or math.isclose(before, after, rel_tol=SAME_LENGTH):
+        return found
+    why = f"a total grows with its phase, which lasted {format_duration(before)} in A and {format_duration(after)} in B"
+    return replace(found, change=None, verdict=UNKNOWN, why=why)
+
+
 def kind_of(metric: str) -> Kind | None:
     """What is known of a metric by its name; None for one that this chaosllm does not have."""
     if metric == TOKENS:
         return Kind("count", "lower", 30)
     member = registry.members("metrics").get(metric)
-    return None if member is None else Kind(member.unit, member.better, member.needs[metric])
+    return None if member is None else Kind(member.unit, member.better, member.needs[metric], member.total)
 
 
 def change_of(
@@ -180,7 +199,10 @@ def change_of(
     for name, one in sides:
         if one.n < kind.needs:
             return None, f"{name}: needs {kind.needs} operations, had {one.n}"
-    mine, other = before.within(confidence), after.within(confidence)
+    if (before.offered is None) != (after.offered is None):
+        lacks = names[before.offered is not None]
+        return None, f"{lacks}: the load that was offered is not on record: judge the run again, or save it again"
+    mine, other = (_by_load(one.within(confidence), one.offered) for one in (before, after))
     if before.exact or after.exact:
         return None, "one number a run has no interval: repeat both runs to see how far it varies"
     if mine is None or other is None:
@@ -191,6 +213,14 @@ def change_of(
     if not (math.isfinite(change.low) or math.isfinite(change.high)):
         return change, "the samples bound nothing"
     return change, ""
+
+
+def _by_load(found: tuple[float, float, float] | None, offered: float | None) -> tuple[float, float, float] | None:
+    """A rate as a share of the load that was offered, because another seed offers another one and no app did that."""
+    if found is None or offered is None:
+        return found
+    value, low, high = found
+    return value / offered, low / offered, high / offered
 
 
 def _said(kind: Kind, change: Change | None) -> str:
@@ -209,4 +239,6 @@ def _only(here: Snapshot, there: Snapshot) -> list[Mapping[str, Any]]:
 def _side(one: Measured) -> dict[str, Any]:
     found = one.within(CONFIDENCE)
     low, high = (finite(found[1]), finite(found[2])) if found else (None, None)
-    return {"value": finite(one.value), "low": low, "high": high, "n": one.n} | ({"why": one.why} if one.why else {})
+    told = {"value": finite(one.value), "low": low, "high": high, "n": one.n}
+    told |= {"offered": one.offered} if one.offered is not None else {}
+    return told | ({"why": one.why} if one.why else {})

@@ -44,6 +44,10 @@ class Blame(enum.StrEnum):
     UPSTREAM = "upstream"  # a real provider error
 
 
+#: Who the sentence is about: errors with these two to blame begin with a verb.
+_SUBJECTS = {Blame.TARGET: "the app ", Blame.UPSTREAM: "the provider "}
+
+
 class Level(enum.StrEnum):
     """How bad a problem is: a warning leaves the exit code alone."""
 
@@ -87,6 +91,11 @@ class ChaosError(Exception):
         self.hint = hint
         self.blame = blame
         self.exit_code = exit_code
+
+    @property
+    def sentence(self) -> str:
+        """What went wrong, with whom it is about: "the app ended by itself"."""
+        return f"{_SUBJECTS.get(self.blame, '')}{self.what}"
 
 
 class ScenarioError(ChaosError):

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from chaosllm.chains import failed, over
-from chaosllm.join import Mask, Run, is_call
+from chaosllm.columns import Mask
+from chaosllm.join import Run, is_call
 from chaosllm.mix import Mix
 from chaosllm.record import OUTCOMES, Ended, Event, Outcome
 from chaosllm.scenario import Role

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chaosllm.chains import failed, next_attempt, over, same_place
+from chaosllm.chains import failed, over, same_place
 from chaosllm.join import Run, is_call
 from chaosllm.record import GOAWAY, Ended, Event
 
@@ -74,9 +74,9 @@ def first_gaps(run: Run) -> list[Gap]:
         run.memory["first gaps"] = [
             Gap(row, event, after)
             for row, attempts in troubled(run)
-            for at, event in enumerate(attempts)
+            for at, (event, after) in enumerate(zip(attempts, run.next_attempts(row), strict=True))
+            if after is not None
             if may_be_retried(event) and event.retry_after is None and _is_first(attempts, at)
-            if (after := next_attempt(attempts, at, run.usual)) is not None
         ]
     found: list[Gap] = run.memory["first gaps"]
     return found
@@ -107,7 +107,7 @@ def _chain(run: Run, row: int, attempts: Sequence[Event]) -> list[float]:
     gaps: list[float] = []
     at = next((place for place, event in enumerate(attempts) if may_be_retried(event)), None)
     while at is not None and may_be_retried(attempts[at]) and attempts[at].retry_after is None:
-        after = next_attempt(attempts, at, run.usual)
+        after = run.next_attempts(row)[at]
         if after is None:
             break
         gaps.append(Gap(row, attempts[at], after).seconds)

@@ -19,6 +19,7 @@ from chaosllm.call import Call, Request
 from chaosllm.providers import Provider
 from chaosllm.reference import operation_of, operation_of_trace
 from chaosllm.store import Memory, Store, Tally
+from chaosllm.trace_ids import hashed, trace_ids
 
 #: The operation that a preflight asks for; no load reaches it.
 PREFLIGHT = 0xFFFF_FFFF
@@ -103,7 +104,8 @@ class Census:
         """
         fingerprint = self._hash(f"{call.provider} {call.path}".encode() + b"\0" + request.body)
         operation = self._operation(request, provider)
-        declared = _declared_attempt(request, provider) or 0
+        told = _declared_attempt(request, provider)
+        declared = told or 0
         trace = _trace(request) if operation is None else None
         if operation is None and trace is None:
             enrol = partial(_Repeated.enrol, declared=declared)
@@ -125,6 +127,8 @@ class Census:
             index=index,
             attempt=attempt,
             fingerprint=fingerprint,
+            traces=() if operation is not None else hashed(trace_ids(request.header), self._seed),
+            declared=told,
             key_hash=self._hash("\0".join(keys(request)).encode()),
         )
         return enrolled, ordinal

@@ -18,7 +18,7 @@ from chaosllm.join import Run
 from chaosllm.record import LATE, Did, Ended
 from chaosllm.scenario import Phase, Role
 from chaosllm.stats import Floats, quantile
-from chaosllm.vitals import Signs
+from chaosllm.vitals import APP, Signs
 
 #: The keys of `Event.asked` and `Event.done` that name one delay each, measured from where it began to where it
 #: ended. A pace is no such delay: its error is told event by event.
@@ -122,7 +122,8 @@ def _process(run: Run, signs: Signs) -> dict[str, Any]:
     if parts:
         for name, columns in (("cpu", [part.cpu for part in parts]), ("wait", [part.wait for part in parts])):
             row[name] = _spread(np.concatenate(columns), p50=0.5, p95=0.95, max=1.0)
-    row["lag"] = {"p50": signs.lag_at(0.5), "p99": signs.lag_at(0.99), "max": signs.worst}
+    if signs.process != APP:
+        row["lag"] = {"p50": signs.lag_at(0.5), "p99": signs.lag_at(0.99), "max": signs.worst}
     return row
 
 

@@ -16,82 +16,21 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chaosllm.chains import Usual, usual_calls
+from chaosllm.chains import Usual, next_attempts, usual_calls
+from chaosllm.columns import CODES, Floats, Ints, Mask, Samples
 from chaosllm.cuts import broken_by_us, cut_by_us, holds_broken, holds_cut
 from chaosllm.faults import Fault
+from chaosllm.grouping import grouped
 from chaosllm.prices import PRICES, Price
-from chaosllm.record import OUTCOMES, Control, Did, Event, Outcome, Sample
+from chaosllm.record import Control, Did, Event, Outcome
 from chaosllm.scenario import Phase, Role, Scenario
-
-type Floats = NDArray[np.float64]
-type Ints = NDArray[np.int64]
-type Mask = NDArray[np.bool_]
+from chaosllm.sources import ACCESS_LOG, ATTACHED, DRIVER, blind, source_of
 
 #: Below this share of calls whose operation is known, per-operation metrics are withheld (METHOD section 1).
 LEAST_MATCH = 0.95
 #: A hang that a stop cut short of this share of the deadline is no evidence: it might still have been answered.
 WHOLE_DEADLINE = 0.95
-
-_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Samples by column, one row for each operation; NaN is a time that never came."""
-
-    operation: NDArray[Any]
-    t_due: Floats
-    t_sent: Floats
-    t_first: Floats
-    t_last: Floats
-    t_end: Floats
-    status: NDArray[Any]
-    chunks: NDArray[Any]
-    chars: NDArray[Any]
-    gap_max: Floats
-    outcome: NDArray[Any]  # place in record.OUTCOMES
-    error: Sequence[str] = ()
-    marks: Sequence[Sequence[str]] = ()
-    prints: Sequence[Sequence[int]] = ()
-    gaps: Sequence[Sequence[int]] = ()
-
-    def __len__(self) -> int:
-        return len(self.operation)
-
-    @classmethod
-    def of(cls, samples: Sequence[Sample]) -> Samples:
-        """The columns of samples held as objects."""
-
-        def times(name: str) -> Floats:
-            found = (getattr(sample, name) for sample in samples)
-            return np.array([np.nan if value is None else value for value in found], dtype=np.float64)
-
-        def counts(name: str) -> Ints:
-            return np.array([getattr(sample, name) for sample in samples], dtype=np.int64)
-
-        return cls(
-            operation=counts("operation"),
-            t_due=times("t_due"),
-            t_sent=times("t_sent"),
-            t_first=times("t_first"),
-            t_last=times("t_last"),
-            t_end=times("t_end"),
-            status=counts("status"),
-            chunks=counts("chunks"),
-            chars=counts("chars"),
-            gap_max=times("gap_max"),
-            outcome=np.array([_CODES[sample.outcome] for sample in samples], dtype=np.uint8),
-            error=[sample.error for sample in samples],
-            marks=[sample.marks for sample in samples],
-            prints=[sample.prints for sample in samples],
-            gaps=[sample.gaps for sample in samples],
-        )
-
-    def was(self, *outcomes: Outcome) -> Mask:
-        """Which operations had one of these outcomes."""
-        return np.isin(self.outcome, [_CODES[outcome] for outcome in outcomes])
 
 
 @dataclass(eq=False)
@@ -112,7 +51,7 @@ class Run:
     def __post_init__(self) -> None:
         self.took_cut, self.took_broken = self._took()
         if (wrong := self.took_cut | self.took_broken).any():
-            outcome = np.where(wrong, _CODES[Outcome.WRONG], self.samples.outcome)
+            outcome = np.where(wrong, CODES[Outcome.WRONG], self.samples.outcome)
             self.samples = replace(self.samples, outcome=outcome)
 
     def _took(self) -> tuple[Mask, Mask]:
@@ -150,7 +89,8 @@ class Run:
         """
         if found := self.meta.get("stopped"):
             return str(found)
-        return None if self.meta.get("driver") and self.meta.get("proxy") else "killed"
+        accounts = ("driver", "proxy") if self.driven else ("proxy",)
+        return None if all(self.meta.get(name) for name in accounts) else "killed"
 
     @property
     def timeout(self) -> float:
@@ -167,6 +107,9 @@ class Run:
         """Seconds of the scenario that were really driven; all of them unless the run was stopped."""
         if not self.stopped:
             return self.scenario.duration
+        ended = (self.meta.get("clock") or {}).get("ended")
+        if isinstance(ended, int | float) and not self.driven:
+            return min(self.scenario.duration, max(0.0, float(ended)))
         due = self.samples.t_due
         return float(min(self.scenario.duration, np.nanmax(due))) if np.isfinite(due).any() else 0.0
 
@@ -194,6 +137,40 @@ class Run:
     def seconds(self, name: str) -> float:
         """How long a phase, or all of a block, was driven."""
         return sum(max(0.0, min(phase.end, self.end) - phase.start) for _, phase in self.parts(name))
+
+    # What can be known ------------------------------------------------------------------------
+
+    @property
+    def source(self) -> str:
+        """Where the users' side comes from: see `sources`."""
+        return source_of(self.meta)
+
+    @property
+    def driven(self) -> bool:
+        """Whether our own load was the users, and saw every answer."""
+        return self.source == DRIVER
+
+    @property
+    def noun(self) -> str:
+        """What a row is called where people read."""
+        return "requests (told by their calls)" if self.source == ATTACHED else "operations"
+
+    def blind(self, kind: object) -> str:
+        """Why a metric or finding cannot be known of this run; "" when it can."""
+        return blind(self.meta, getattr(kind, "sees", "answers"))
+
+    def side(self, kind: object) -> Run:
+        """The run as that metric or finding must look at it.
+
+        Calls that cannot be matched to an access log are still grouped among themselves.
+        """
+        alone = self.source == ACCESS_LOG and not self.joined and getattr(kind, "sees", "") == "calls"
+        return self._calls_alone if alone else self
+
+    @cached_property
+    def _calls_alone(self) -> Run:
+        none = Samples.of(())
+        return join(self.scenario, none, self.events, {**self.meta, "source": ATTACHED}, control=self.control)
 
     # Operations -------------------------------------------------------------------------------
 
@@ -248,6 +225,12 @@ class Run:
         return np.where(samples.was(Outcome.DROPPED) | self.unfinished, np.nan, took)
 
     @cached_property
+    def with_gaps(self) -> Ints:
+        """Rows of the operations whose answer came in more than one piece."""
+        gaps = self.samples.gaps[: len(self.samples)]
+        return np.flatnonzero(np.fromiter(map(len, gaps), dtype=np.int64, count=len(gaps)))
+
+    @cached_property
     def good(self) -> Mask:
         """Operations whose user got a good answer."""
         return self.samples.was(Outcome.GOOD)
@@ -283,16 +266,27 @@ class Run:
         return np.bincount(self.row_of[self.row_of >= 0], minlength=len(self.samples)).astype(np.int64)
 
     @cached_property
-    def _order(self) -> tuple[Ints, Ints]:
+    def _order(self) -> tuple[list[Event], Ints]:
         """(events in order of operation and time, where in them each row begins)."""
         known = np.flatnonzero(self.row_of >= 0)
         order = known[np.argsort(self.row_of[known], kind="stable")]  # events are in order of time already
-        return order, np.searchsorted(self.row_of[order], np.arange(len(self.samples) + 1))
+        begins = np.searchsorted(self.row_of[order], np.arange(len(self.samples) + 1))
+        return [self.events[at] for at in order], begins
 
     def attempts_of(self, row: int) -> list[Event]:
         """The calls that an operation made, in order of time."""
         order, begins = self._order
-        return [self.events[at] for at in order[begins[row] : begins[row + 1]]]
+        return order[begins[row] : begins[row + 1]]
+
+    def next_attempts(self, row: int) -> list[Event | None]:
+        """Of each call of `attempts_of`, the attempt that followed it, None where none came."""
+        if row not in self._followed:
+            self._followed[row] = next_attempts(self.attempts_of(row), self.usual)
+        return self._followed[row]
+
+    @cached_property
+    def _followed(self) -> dict[int, list[Event | None]]:
+        return {}
 
     @cached_property
     def usual(self) -> Usual:
@@ -364,11 +358,16 @@ def join(
 ) -> Run:
     """The run that these records tell of; events before the phases ("preflight") are left out."""
     kept = sorted((event for event in events if event.phase != "preflight"), key=lambda event: event.t)
+    groups: list[int] | None = None
+    if source_of(meta) == ATTACHED:  # nobody saw users: what is known of their requests is which calls they caused
+        kept, groups, count = grouped(kept)
+        samples = Samples.unseen(kept, groups, count)
     starts = np.array([phase.start for phase in scenario.phases], dtype=np.float64)
     due = np.asarray(samples.t_due, dtype=np.float64)
     phase_of = np.searchsorted(starts, due, side="right").astype(np.int64) - 1
     phase_of[~((due >= 0) & (due < scenario.duration))] = -1
-    return Run(scenario, samples, kept, meta, phase_of, _rows(samples, kept), control)
+    rows = _rows(samples, kept) if groups is None else np.array(groups, dtype=np.int64)
+    return Run(scenario, samples, kept, meta, phase_of, rows, control)
 
 
 def _rows(samples: Samples, events: Sequence[Event]) -> Ints:

@@ -24,12 +24,14 @@ from chaosllm.metrics._panel import unmatched
 from chaosllm.power import ALPHA, needed
 from chaosllm.recovery import LONGEST_HOLD
 from chaosllm.scenario import Comparator, Objective, Role
+from chaosllm.sources import ACCESS_LOG, ATTACHED
 from chaosllm.stats import difference, spread
 from chaosllm.units import format_duration
 
 #: What stands by every latency of a locustfile's load (METHOD section 1: coordinated omission).
 CLOSED_LOOP = "closed loop: latency counts from sending, so stalls hide"
 SESSIONS = "sessions: a stalled answer delays the user's next requests, which nobody counts as late"
+FROM_LOG = "from the app's access log: good is a status below 400, latency counts from when the app took the request"
 #: Metrics that an open loop counts from the intended start.
 _FROM_DUE = ("latency_", "ttft_", "degradation", "time_to_recover")
 #: An answer to "how many operations would decide it" above this is no help.
@@ -90,6 +92,11 @@ def judge_objectives(run: Run, findings: Sequence[Finding], spoiled: Callable[[O
 def _note(run: Run, objective: Objective) -> str:
     """What it means for a latency that users wait for answers: it counts from sending, and what stalls sends less."""
     names = (objective.metric, objective.reference[0] if objective.reference else "")
+    if run.source == ACCESS_LOG:
+        members = [registry.members("metrics").get(name) for name in names]
+        return FROM_LOG if any(one is not None and getattr(one, "sees", "") != "calls" for one in members) else ""
+    if run.source == ATTACHED:
+        return ""
     timed = any(name.startswith(_FROM_DUE) for name in names)
     if not timed:
         return ""
@@ -137,7 +144,9 @@ def _judge(run: Run, objective: Objective, findings: Sequence[Finding], alpha: f
 def _judge_finding(run: Run, objective: Objective, findings: Sequence[Finding]) -> Judged:
     """A finding's code as a metric: how often it was seen."""
     kind = registry.member("findings", objective.metric)
-    if kind.joined and not run.joined:
+    if why := run.blind(kind):
+        return Judged(objective, "count", Estimate.none(why), objective.bound, "inconclusive", why)
+    if kind.joined and not run.side(kind).joined:
         return Judged(objective, "count", unmatched(run), objective.bound, "inconclusive", unmatched(run).why)
     seen = [one for one in findings if one.code == objective.metric and objective.phase in (None, one.phase)]
     count = float(sum(one.count for one in seen))
@@ -147,7 +156,8 @@ def _judge_finding(run: Run, objective: Objective, findings: Sequence[Finding]) 
     verdict = _decide(objective.comparator, count, count, objective.bound)
     # Absence is claimed only where it could have shown itself; a phase without rules promises no hits.
     if not seen and hits < kind.least and any(phase.rules for phase in phases):
-        why = f"needs {kind.least} operations that met a fault, had {hits}"
+        needed = "1 operation" if kind.least == 1 else f"{kind.least} operations"
+        why = f"needs {needed} that met a fault, had {hits}"
         return Judged(objective, "count", estimate, objective.bound, "inconclusive", why)
     return Judged(objective, "count", estimate, objective.bound, verdict)
 

@@ -12,7 +12,7 @@ Laws:
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -22,6 +22,7 @@ from chaosllm.call import Call, Request
 from chaosllm.faults import Budgeted, Connecting, Context, Fault, Metered, Selective
 from chaosllm.identity import PREFLIGHT, Census
 from chaosllm.limiter import Limiter
+from chaosllm.live.steering import Steering, steered
 from chaosllm.matching import matches
 from chaosllm.mix import Mix
 from chaosllm.prints import print_whole
@@ -57,18 +58,14 @@ class Plan:
         store: Store | None = None,
         buckets: Store | None = None,
     ) -> None:
-        self.scenario = scenario
         self.injecting = True
         self._providers = {upstream.provider: providers[upstream.provider] for upstream in scenario.upstreams}
         self._store = store or Memory()
         self._buckets = buckets or self._store
         self._census = Census(scenario.seed, key, correlate=scenario.load.correlate, store=self._store)
-        self._held = scenario.phase(hold) if hold is not None else None
-        if hold is not None and self._held is None:
+        if hold is not None and scenario.phase(hold) is None:
             raise ValueError(f"no phase {hold!r} in {scenario.name}")
-        # Of a closed loop nothing is due beforehand: its calls follow the clock.
-        self._due = scenario.load.due_times(scenario.seed, scenario.duration)
-        self._first_due = {phase.name: bisect_left(self._due, phase.start) for phase in scenario.phases}
+        self._hold = hold
         self._mix = Mix(scenario.target, scenario.seed)
         self._stride = 1 if scenario.load.closed else self._mix.stride
         self._named = any(self._mix.names)
@@ -77,12 +74,24 @@ class Plan:
         self._ordinals: dict[str, int] = {}
         self._open: dict[str, Held] = {}
         # Looked up once, because asking a protocol takes longer than all else about a rule.
-        rules = [rule for phase in scenario.phases for rule in phase.rules]
-        self._at_accept = frozenset(rule.name for rule in rules if _at_accept(rule))
+        self._at_accept = frozenset(rule.name for rule in scenario.rules if _at_accept(rule))
+        self._selective = {rule.name: rule.fault for rule in scenario.rules if isinstance(rule.fault, Selective)}
+        self._due: Sequence[float] = ()
+        self._due_until = 0.0
+        self._capped = scenario.limits.max_active_faults < 1  # else nobody need count what is in flight
+        self.steer(Steering(scenario))
+
+    def steer(self, steering: Steering) -> None:
+        """Decide from now on as live commands have made the run; what was decided stays."""
+        scenario = self.scenario = steered(steering)
+        self._steering = steering
+        self._held = scenario.phase(self._hold) if self._hold is not None else None
+        if scenario.duration != self._due_until:  # of a long run they take a while, in which every stream would wait
+            # Of a closed loop nothing is due beforehand: its calls follow the clock.
+            self._due, self._due_until = scenario.load.due_times(scenario.seed, scenario.duration), scenario.duration
+        self._first_due = {phase.name: bisect_left(self._due, phase.start) for phase in scenario.phases}
         # Spells are drawn, and leaders looked up, once.
         self._firing = {name: one for phase in scenario.phases for name, one in firings(scenario.seed, phase).items()}
-        self._selective = {rule.name: rule.fault for rule in rules if isinstance(rule.fault, Selective)}
-        self._capped = scenario.limits.max_active_faults < 1  # else nobody need count what is in flight
 
     def identify(self, request: Request) -> Call | None:
         """The call in a request; None for traffic that is no model call of the scenario's providers."""
@@ -120,7 +129,7 @@ class Plan:
         phase, on = self._phase_of(call, t)
         if phase is None:
             return Decision(call, "")
-        if not phase.rules or not on or not self.injecting or self._over(t):
+        if not phase.rules or not on or not self._may_inject(t):
             return Decision(call, phase.name)
         provider = self._providers[call.provider]
         script: list[Step] = []
@@ -129,7 +138,9 @@ class Plan:
         tick_t, n = self._place(call, phase, t)
         ordinal = self._ordinals.get(call.id, 0)
         for rule in phase.rules:
-            if rule.name in self._at_accept or not matches(rule.match, call, request, provider):
+            if rule.name in self._at_accept or not self._steering.switch(rule.name).on:
+                continue
+            if not matches(rule.match, call, request, provider):
                 continue
             if (fault := self._selective.get(rule.name)) is not None and not fault.applies(call):
                 continue
@@ -198,9 +209,12 @@ class Plan:
 
     def _connecting(self, provider: str, t: float | None) -> tuple[Phase, list[Rule]] | None:
         phase = self._held or (self.scenario.phase_at(t) if t is not None else None)
-        if t is None or phase is None or not self.injecting or self._over(t):
+        if t is None or phase is None or not self._may_inject(t):
             return None
-        rules = [rule for rule in phase.rules if rule.name in self._at_accept and _names(rule, provider)]
+        rules = [
+            rule for rule in phase.rules
+            if rule.name in self._at_accept and _names(rule, provider) and self._steering.switch(rule.name).on
+        ]  # fmt: skip
         return phase, rules
 
     def _since(self, phase: Phase, t: float) -> float:
@@ -231,6 +245,7 @@ class Plan:
             steps, headers = self._buckets.change(name, Limiter, partial(_ask, fault, context))
         else:
             fires, headers = self._fires(rule, tick, context.call.identity, context.t - self._buckets.ahead), ()
+            fires = fires or self._owed(rule)
             name, steps = "", fault.script(context) if fires else None
         if steps is None:
             if fault.live and isinstance(fault, Metered):
@@ -286,8 +301,14 @@ class Plan:
         count = Tally.next if call.attempt == 0 else _so_far
         return since, self._store.change(f"phase:{phase.name}", Tally, count)
 
-    def _over(self, t: float) -> bool:
-        return self.scenario.limits.max_duration is not None and t >= self.scenario.limits.max_duration
+    def _may_inject(self, t: float) -> bool:
+        over = self.scenario.limits.max_duration is not None and t >= self.scenario.limits.max_duration
+        return self.injecting and not self._steering.paused and not over
+
+    def _owed(self, rule: Rule) -> bool:
+        """Whether this call is one of those that a rule was triggered for by hand; each strikes once in the run."""
+        owed = self._steering.switch(rule.name).owed
+        return owed > 0 and self._store.change(f"owed\t{rule.name}", Tally, partial(_struck_below, most=owed))
 
 
 def _ask(fault: Fault, context: Context, limiter: Limiter) -> tuple[Script | None, tuple[tuple[str, str | None], ...]]:
@@ -299,6 +320,14 @@ def _ask(fault: Fault, context: Context, limiter: Limiter) -> tuple[Script | Non
 
 def _settle(fault: Metered, call: Call, usage: Usage | None, t: float, limiter: Limiter) -> None:
     fault.settle(limiter, call, usage, t=t)
+
+
+def _struck_below(tally: Tally, most: int) -> bool:
+    """Count one more; False when there are as many as there may be."""
+    if tally.count >= most:
+        return False
+    tally.next()
+    return True
 
 
 def _so_far(tally: Tally) -> int:

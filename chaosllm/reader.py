@@ -25,12 +25,13 @@ from chaosllm.language.bounds import check_bounds
 from chaosllm.language.composition import Parts, as_text, gather, put_together
 from chaosllm.language.diagnosis import diagnose
 from chaosllm.language.model import ScenarioFile
-from chaosllm.language.overrides import dump
+from chaosllm.language.overrides import dump, parse
 from chaosllm.language.parameters import escaped
 from chaosllm.language.places import Variable, variables
 from chaosllm.language.roles import Sketch, infer
 from chaosllm.language.rules import check_rules
 from chaosllm.language.sense import check_sense
+from chaosllm.language.stops import Stops, check_stops
 from chaosllm.language.variants import Variant
 from chaosllm.language.yaml_nodes import Document, Path, Problems
 from chaosllm.prices import Price
@@ -109,6 +110,13 @@ def readings(
     return [_one(parts, variant, scale, load, problems.copy()) for variant in parts.variants]
 
 
+def read_made(document: Document, *, load: Load | None = None, sets: Sequence[str] = (), scale: float = 1.0) -> Reading:
+    """The reading of a scenario that was put together elsewhere; changes `document`. For the rest as `read`."""
+    problems = Problems()
+    parts = Parts(document, parse(sets, problems), [Variant()], composed=True, text="", vary=document.where(()))
+    return _one(parts, Variant(), scale, load, problems)
+
+
 def _one(parts: Parts, variant: Variant, scale: float, load: Load | None, problems: Problems) -> Reading:
     document, source = put_together(parts, variant, scale, problems)
     found = _Reader(document, problems, load).read()
@@ -151,7 +159,8 @@ class _Reader:
         providers = self.upstreams()
         rules = check_rules(self.document, self.problems, providers, self.load)
         self.phase_names()
-        objectives, stops = check_bounds(self.document, self.problems)
+        objectives = check_bounds(self.document, self.problems)
+        stops = check_stops(self.document, self.problems)
         phases_given = [phase for phase in _list(self.data.get("phases")) if isinstance(phase, dict)]
         judged_as = [phase.get("block") or phase.get("name") for phase in phases_given]
         check_accept(self.document, self.problems, [name for name in judged_as if isinstance(name, str)])
@@ -246,7 +255,7 @@ def _build(
     whole: ScenarioFile,
     phases: list[model.Phase],
     objectives: list[model.Objective],
-    stops: list[model.StopCondition],
+    stops: Stops,
     *,
     accept: tuple[model.Acceptance, ...],
     load: Load | None,
@@ -262,8 +271,11 @@ def _build(
         target=target_of(whole.target),
         load=load_of(whole.load, phases[-1].end, load),
         objectives=tuple(objectives),
-        limits=model.Limits(tuple(limits.hosts), limits.max_duration, limits.max_active_faults, limits.max_spend),
-        stop_when=tuple(stops),
+        limits=model.Limits(
+            tuple(limits.hosts), limits.max_duration, limits.max_active_faults, limits.max_spend, limits.safety_lever
+        ),
+        stop_when=stops.conditions,
+        probes=stops.probes,
         fail_on=whole.fail_on,
         tags=tuple(whole.tags),
         accept=accept,

@@ -18,6 +18,8 @@ from chaosllm.canaries import CANARIES, mark_of
 SCHEMA = 1
 #: The `reason` of a call that HTTP/2's GOAWAY sent away: its client may ask once more at once (RFC 9113, section 6.8).
 GOAWAY = "connection/goaway"
+#: Why a fault was not played to its end: a stop, a pause or a switch ended it, and the call passed.
+LET_GO = "let go"
 #: Upper bounds, in seconds, of the classes that the lateness of paced events is counted in; one more class is above.
 LATE = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1)
 
@@ -121,6 +123,9 @@ class Event:
     withheld: list[int] = field(default_factory=list)  # first withheld
     client_timeout: float | None = None  # the SDK's own timeout, where its headers say it
     effects: list[Effect] = field(default_factory=list)  # declared side effects whose results this call brought
+    traces: list[str] = field(default_factory=list)  # of a call of no known operation: see `trace_ids`
+    body: str = ""  # of the same: a keyed hash of where it went and what it asked; the same for each try of one call
+    declared: int | None = None  # of the same: the number that the SDK gave this attempt, from 0
     path: str = ""  # of a stream through the proxy: "fast", or "layers" (mitmproxy's own, for what is unusual)
 
     @property
@@ -145,18 +150,28 @@ class Event:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Event:
         """Raises ValueError, KeyError or TypeError when it is no event at all."""
-        known = {key: value for key, value in stored.items() if key in _EVENT_FIELDS}
-        known["rules"] = [RulePart(**part) for part in known.get("rules", [])]
-        known["effects"] = [Effect(**one) for one in known.get("effects", [])]
-        for key, kind in (("did", Did), ("origin", Origin), ("ended", Ended)):
+        known = {ours: value for key, value in stored.items() if (ours := _OURS.get(key)) is not None}
+        if "rules" in known:
+            known["rules"] = [RulePart(**part) for part in known["rules"]]
+        if "effects" in known:
+            known["effects"] = [Effect(**one) for one in known["effects"]]
+        for key, members in _MEMBERS:
             if key in known:
-                known[key] = kind(known[key])
+                known[key] = members[known[key]]
         return cls(**known)
 
 
 _PART_FIELDS = tuple(item.name for item in fields(RulePart))
 _EFFECT_FIELDS = tuple(item.name for item in fields(Effect))
 _EVENT_FIELDS = tuple(item.name for item in fields(Event))
+#: The name of each field as the class itself spells it, because Python matches keyword arguments by identity first:
+#: of equal strings that a parser made, each is compared with all 45 names, which takes longer than all the rest.
+_OURS = {name: name for name in _EVENT_FIELDS}
+#: By a dictionary, because asking the class of an enumeration for a member takes three times as long.
+_MEMBERS: tuple[tuple[str, dict[str, Any]], ...] = tuple(
+    (key, {str(member): member for member in kind})
+    for key, kind in (("did", Did), ("origin", Origin), ("ended", Ended))
+)
 
 
 class Outcome(enum.StrEnum):

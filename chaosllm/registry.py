@@ -20,6 +20,8 @@ from typing import Any
 from chaosllm.errors import Blame, ChaosError, Exit
 from chaosllm.spelling import cut, nearest, suggest
 
+#: Kinds of which a scenario makes its own from what it says -> what each must be able to do.
+_BUILT = {"faults": ("script",), "probes": ("ask", "judge", "says")}
 KINDS = ("faults", "providers", "findings", "metrics", "probes", "mutators", "renderers")
 
 
@@ -106,10 +108,11 @@ def _unfit(kind: str, thing: Any) -> str:
     """Why a stranger's member would break whoever lists or describes it; "" when it would not."""
     if not isinstance(getattr(thing, "summary", None), str):
         return "it has no summary"
-    if kind != "faults":
+    if kind not in _BUILT:
         return ""
-    if not (isinstance(thing, type) and is_dataclass(thing) and callable(getattr(thing, "script", None))):
-        return "a fault is a dataclass with script()"
+    needs = _BUILT[kind]
+    if not (isinstance(thing, type) and is_dataclass(thing) and all(callable(getattr(thing, n, None)) for n in needs)):
+        return f"a {kind.removesuffix('s')} is a dataclass with {' and '.join(f'{name}()' for name in needs)}"
     from pydantic import TypeAdapter  # noqa: PLC0415  # late: the proxy's child does without, unless there is a plugin
 
     TypeAdapter(thing).json_schema()

@@ -10,7 +10,7 @@ from chaosllm.units import format_duration, format_size
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A run on disk, or a sweep with all of its runs; `started` in seconds since 1970, `size` in bytes."""
+    """A run on disk, or a sweep or a day with all of its runs; `started` in seconds since 1970, `size` in bytes."""
 
     name: str
     started: float

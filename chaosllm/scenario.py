@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import enum
 from array import array
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from chaosllm.arrivals import Arrivals, Shape, due_times, offered
+from chaosllm.arrivals import Arrivals, Shape, due_times, how_many, offered
 from chaosllm.distribution import Distribution
 from chaosllm.errors import Where
 from chaosllm.faults import Fault
 from chaosllm.prices import Price
+from chaosllm.probes import Probe
 from chaosllm.trigger import Trigger
 
 
@@ -154,6 +156,12 @@ class Load:
             return array("d")
         return due_times(self.rate, self.arrivals, seed, until, shape=self.shape, cv=self.cv)
 
+    def how_many(self, seed: int, until: float) -> int:
+        """How many users come until then; none of a closed loop."""
+        if self.closed:
+            return 0
+        return how_many(self.rate, self.arrivals, seed, until, shape=self.shape, cv=self.cv)
+
     def expected(self, start: float, end: float) -> float:
         """Users who come between two seconds of the run, on average."""
         return offered(self.rate, self.shape, start, end)
@@ -251,13 +259,28 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class StopCondition:
-    """`metric(last 10s) < 20%`: stop everything when true."""
+    """`metric(last 10s) < 20%`: stop everything when true; no window: over the whole run."""
 
     text: str
     metric: str
-    window: float
+    window: float | None
     comparator: Comparator
     bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopProbe:
+    """Stop everything when a probe fails so many times running; `every` and `timeout` are seconds."""
+
+    probe: Probe
+    every: float
+    timeout: float
+    failures: int
+
+    @property
+    def text(self) -> str:
+        """What stops the run, in words."""
+        return self.probe.says() + (f", {self.failures} times running" if self.failures > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +291,7 @@ class Limits:
     max_duration: float | None = None
     max_active_faults: float = 1.0  # share of calls in flight that may be faulted at once
     max_spend: float | None = None
+    safety_lever: str | None = None  # a file, relative to the scenario's folder or absolute, or a URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +321,7 @@ class Scenario:
     objectives: tuple[Objective, ...] = ()
     limits: Limits = field(default_factory=Limits)
     stop_when: tuple[StopCondition, ...] = ()
+    probes: tuple[StopProbe, ...] = ()  # those items of `stop_when` that look at the world outside
     fail_on: Literal["critical", "major", "none"] = "critical"
     tags: tuple[str, ...] = ()
     accept: tuple[Acceptance, ...] = ()
@@ -307,10 +332,23 @@ class Scenario:
         """Seconds that all phases last."""
         return self.phases[-1].end
 
+    def retimed(self, durations: Sequence[float]) -> Scenario:
+        """The same with phases of other lengths, one after the other; ValueError when there are not as many."""
+        phases, start = [], 0.0
+        for phase, duration in zip(self.phases, durations, strict=True):
+            phases.append(replace(phase, duration=duration, start=start))
+            start = phases[-1].end
+        return replace(self, phases=tuple(phases))
+
     @property
     def rules(self) -> tuple[Rule, ...]:
         """All rules of all phases, in order."""
         return tuple(rule for phase in self.phases for rule in phase.rules)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """What stops the run: conditions as they are written, probes in words."""
+        return (*(one.text for one in self.stop_when), *(one.text for one in self.probes))
 
     def phase(self, name: str) -> Phase | None:
         """The phase of that name."""

@@ -18,6 +18,7 @@ from chaosllm.findings import Finding
 from chaosllm.join import Run
 from chaosllm.metrics import finite
 from chaosllm.scenario import Role
+from chaosllm.sources import ACCESS_LOG, ATTACHED
 
 #: Class -> the faults that belong to it: eleven ways in which a provider fails.
 CLASSES: Mapping[str, tuple[str, ...]] = {
@@ -39,6 +40,8 @@ GRADES = ((95.0, "A"), (85.0, "B"), (70.0, "C"), (50.0, "D"), (0.0, "F"))
 CAP = "D"
 #: Operations that must meet a class's faults (METHOD section 5).
 LEAST = 5
+#: Why a run that we did not drive has no grade.
+UNSEEN = {ATTACHED: "what users got is not on record", ACCESS_LOG: "what was in the answers was not looked at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ def score(run: Run, findings: Sequence[Finding], *, judged: bool) -> Score:
             found[name] = min(found.get(name, row), row)  # of several phases the worst
     critical = next((one.code for one in findings if one.severity == "critical"), "")
     classes = {name: found[name] for name in CLASSES if name in found}
-    return _graded(classes, critical, "" if judged else "the run could not be judged")
+    why = "" if judged else "the run could not be judged"
+    return _graded(classes, critical, UNSEEN.get(run.source, why))
 
 
 def together(scores: Sequence[Mapping[str, Any]]) -> Score:
@@ -113,8 +117,13 @@ def _graded(classes: Mapping[str, tuple[float, float, float]], critical: str, wh
     worst = min((value for value, *_ in classes.values()), default=None)
     if why or worst is None:
         return Score(classes, "", why or "no fault was met often enough", critical)
-    grade = next(name for least, name in GRADES if worst >= least)
+    grade = grade_of(worst)
     return Score(classes, max(grade, CAP) if critical else grade, "", critical)
+
+
+def grade_of(value: float) -> str:
+    """The grade of a score from 0 to 100, before any cap."""
+    return next((name for least, name in GRADES if value >= least), GRADES[-1][1])
 
 
 def _round(value: float | None) -> float | None:

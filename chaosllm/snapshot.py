@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,12 +19,14 @@ from chaosllm import registry
 from chaosllm.analysis import measure
 from chaosllm.findings import Finding
 from chaosllm.join import Run
+from chaosllm.live.told import by_hand
 from chaosllm.metrics import Estimate, finite
 from chaosllm.metrics.cost_amplification import tokens_per_good_answer
 from chaosllm.objectives import Judged
 from chaosllm.sameness import Leaf, identity
-from chaosllm.scenario import Comparator, Objective, Role
+from chaosllm.scenario import Comparator, Objective, Role, Scenario
 from chaosllm.stats import spread
+from chaosllm.units import format_duration
 from chaosllm.validity import Check, spoiled_by
 
 SCHEMA = 1
@@ -32,6 +34,8 @@ SCHEMA = 1
 LEVELS = (0.90, 0.95, 0.99, 0.999)
 #: What is kept beside the metrics: their ratio to the run's own baseline hides what became dearer everywhere.
 TOKENS = "tokens_per_answer"
+#: Ends the doubt about a run that live commands made other than its scenario.
+NOT_REPEATABLE = "which its seed alone does not repeat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Measured:
     exact: bool = False  # no chance in it that one run could tell of
     why: str = ""  # of a value that is not there, or is spoiled
     spoiled: bool = False
+    offered: float | None = None  # operations a second that were due: of an open load's rate, which the seed moves
 
     @classmethod
     def of(cls, at: Callable[[float], Estimate], why: str | None) -> Measured:
@@ -70,6 +75,7 @@ class Measured:
         if self.bounds and not self.exact:
             found["bounds"] = [[finite(low), finite(high)] for low, high in self.bounds]
         found |= {name: True for name in ("exact", "spoiled") if getattr(self, name)}
+        found |= {"offered": self.offered} if self.offered is not None else {}
         return found | ({"why": self.why} if self.why else {})
 
     @classmethod
@@ -80,13 +86,16 @@ class Measured:
         if not number or not isinstance(n, int) or n < 0 or not isinstance(why, str):
             raise ValueError("a figure that is none")
         exact, spoiled = stored.get("exact") is True, stored.get("spoiled") is True
+        offered = stored.get("offered")
+        if offered is not None and _bound(offered, 0.0) <= 0:
+            raise ValueError("an offered load that is none")
         if value is None:
             return cls(None, n, why=why, spoiled=spoiled)
         pairs = [[value, value]] * len(LEVELS) if exact else stored["bounds"]
         bounds = tuple((_bound(low, -math.inf), _bound(high, math.inf)) for low, high in pairs)
         if len(bounds) != len(LEVELS) or any(low > high for low, high in bounds):
             raise ValueError("bounds that bound nothing")
-        return cls(float(value), n, bounds, exact, why, spoiled)
+        return cls(float(value), n, bounds, exact, why, spoiled, None if offered is None else float(offered))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,7 @@ class Snapshot:
     findings: Sequence[Mapping[str, Any]] = ()
     objectives: Sequence[Mapping[str, Any]] = ()
     started: str = ""
+    lengths: Mapping[str, float] = field(default_factory=dict)  # phase -> seconds driven, which totals grow with
 
     def to_json(self) -> dict[str, Any]:
         """What a baseline file holds."""
@@ -118,6 +128,7 @@ class Snapshot:
             "around": dict(self.around),
             "identity": dict(self.identity),
             "roles": dict(self.roles),
+            "lengths": dict(self.lengths),
             "findings": [dict(one) for one in self.findings],
             "objectives": [dict(one) for one in self.objectives],
             "figures": figures,
@@ -146,6 +157,7 @@ class Snapshot:
                 findings=[_row(one, "code", "severity", "phase") for one in stored["findings"]],
                 objectives=[_row(one, "text", "verdict") for one in stored["objectives"]],
                 started=str(stored["started"]),
+                lengths={str(phase): _bound(one, 0.0) for phase, one in stored.get("lengths", {}).items()},
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"it is damaged ({type(error).__name__}: {error})") from None
@@ -177,9 +189,12 @@ def take(run: Run, found: Found) -> Snapshot:
     return Snapshot(
         scenario=run.scenario.name,
         verdict=found.verdict,
-        doubts=tuple(f"{one.name}: {one.what}" for one in found.checks if not one.ok),
+        doubts=(
+            *(f"{one.name}: {one.what}" for one in found.checks if not one.ok),
+            *([f"{said}, {NOT_REPEATABLE}"] if (said := by_hand(run.meta)) else []),
+        ),
         around=around(run),
-        identity=identity(run.scenario),
+        identity=identity(written(run)),
         figures=figures,
         roles={phase: role.value for phase, role in roles.items()},
         findings=[
@@ -191,7 +206,25 @@ def take(run: Run, found: Found) -> Snapshot:
             for one in found.objectives
         ],
         started=str(run.meta.get("started") or "")[:25],
+        lengths={phase: _rounded(run.seconds(phase)) for phase in roles},
     )
+
+
+def written(run: Run) -> Scenario:
+    """The scenario as it was written: live commands that made a phase longer or shorter made no other experiment."""
+    durations = run.meta.get("written")
+    return run.scenario.retimed(durations) if durations else run.scenario
+
+
+def steered(run: Run) -> str:
+    """What live commands did to a run, with the phases that they retimed; "" when nobody steered it."""
+    said = by_hand(run.meta)
+    retimed = [
+        f"{now.name} set to {format_duration(now.duration)} instead of {format_duration(then.duration)}"
+        for now, then in zip(run.scenario.phases, written(run).phases, strict=True)
+        if now.duration != then.duration
+    ]
+    return "; ".join([said, *retimed]) if said else ""
 
 
 def around(run: Run) -> dict[str, Leaf]:
@@ -209,6 +242,7 @@ def around(run: Run) -> dict[str, Leaf]:
     }
     found |= {"objectives": "; ".join(one.text for one in scenario.objectives), "fail_on": scenario.fail_on}
     found |= {"accept": ", ".join(sorted({one.finding for one in scenario.accept}))}
+    found |= {"steered": steered(run) or None}
     found |= {"stopped": str(run.stopped) if run.stopped else None}
     return found | {name: one for name, one in told.items() if isinstance(one, str | int | float)}
 
@@ -244,7 +278,8 @@ def _phase(run: Run, phase: str, role: Role, spoiled: Callable[[Objective], str 
 def figure(run: Run, name: str, phase: str | None, spoiled: Callable[[Objective], str | None]) -> Measured:
     """One metric, or TOKENS, of a phase; `spoiled` says what spoils an objective on it."""
     if name != TOKENS:
-        return Measured.of(lambda level: measure(run, name, phase, level), spoiled(_asked(name, phase)))
+        found = Measured.of(lambda level: measure(run, name, phase, level), spoiled(_asked(name, phase)))
+        return replace(found, offered=_offered(run, phase)) if name == "goodput" else found
     tokens = tokens_per_good_answer(run, phase)
 
     def at(confidence: float) -> Estimate:
@@ -253,6 +288,13 @@ def figure(run: Run, name: str, phase: str | None, spoiled: Callable[[Objective]
         return Estimate(tokens.value, *spread(tokens.repeats, confidence), tokens.n)
 
     return Measured.of(at, spoiled(_asked("cost_amplification", phase)))
+
+
+def _offered(run: Run, phase: str | None) -> float | None:
+    """Operations a second that the clock fixed; None of a closed loop, where a slow app is asked less often."""
+    if phase is None or run.scenario.load.closed or not len(run.rows(phase)) or not run.seconds(phase):
+        return None
+    return _rounded(len(run.due(phase)) / run.seconds(phase))
 
 
 def _asked(name: str, phase: str | None) -> Objective:

@@ -9,6 +9,8 @@ Laws:
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,10 +76,13 @@ def _rank(n: int, q: float) -> int:
     return min(n - 1, max(0, math.ceil(n * q - 1e-9) - 1))
 
 
-def quantile_interval(values: Floats, q: float, confidence: float = 0.95) -> tuple[float, float]:
+def quantile_interval(
+    values: Floats, q: float, confidence: float = 0.95, *, ordered: bool = False
+) -> tuple[float, float]:
     """Distribution-free interval of a percentile: two order statistics, from the binomial distribution.
 
     A side for which the sample is too small is infinite (below 59 values no upper bound of p95 exists).
+    `ordered`: the values are rising already.
     """
     n = len(values)
     if not n:
@@ -87,10 +92,10 @@ def quantile_interval(values: Floats, q: float, confidence: float = 0.95) -> tup
     # X = how many values lie below the true percentile: x(l) <= it with P(X >= l), it < x(u) with P(X < u).
     low = int(np.searchsorted(cdf, tail, side="right"))  # largest l with P(X <= l - 1) <= tail
     high = int(np.searchsorted(cdf, 1 - tail)) + 1  # least u with P(X <= u - 1) >= 1 - tail
-    ordered = np.sort(values)
+    rising = values if ordered else np.sort(values)
     return (
-        float(ordered[low - 1]) if low >= 1 else -math.inf,
-        float(ordered[high - 1]) if high <= n else math.inf,
+        float(rising[low - 1]) if low >= 1 else -math.inf,
+        float(rising[high - 1]) if high <= n else math.inf,
     )
 
 
@@ -169,8 +174,12 @@ def resample(count: int, length: int, seed: int | list[int], repeats: int = REPE
     random = np.random.default_rng(seed)
     blocks = -(-count // length)
     starts = random.integers(0, count, size=(repeats, blocks))
-    drawn = ((starts[:, :, None] + np.arange(length)) % count).reshape(repeats, -1)[:, :count]
-    flat = drawn + np.arange(repeats)[:, None] * count
+    if length == 1:  # each start is a block: said apart, because of ten thousand windows each copy takes 80 MB
+        starts += np.arange(repeats)[:, None] * count
+        flat = starts
+    else:
+        drawn = ((starts[:, :, None] + np.arange(length)) % count).reshape(repeats, -1)[:, :count]
+        flat = drawn + np.arange(repeats)[:, None] * count
     return np.bincount(flat.ravel(), minlength=repeats * count).reshape(repeats, count).astype(np.float64)
 
 
@@ -181,22 +190,46 @@ def bootstrap_ratio(above: Floats, below: Floats, drawn: Floats) -> Floats:
     return ratio
 
 
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """Values in order, with what every percentile of their bootstrap needs: to sort a million takes longest."""
+
+    ordered: Floats
+    tops: Floats  # the greatest value of each group of ranks
+    below: NDArray[np.float32]  # by group and window: how many values lie at or below the group
+
+    @classmethod
+    def of(cls, values: Floats, at: NDArray[np.int64], count: int) -> Self:
+        """Of values in windows (`at` of each value), of which there are `count`."""
+        order = np.argsort(values, kind="stable")
+        ordered = values[order]
+        groups = min(len(values), _RANKS)
+        ranks = np.arange(len(values)) * groups // max(1, len(values))
+        tops = ordered[np.searchsorted(ranks, np.arange(groups), side="right") - 1]
+        cells = np.bincount(at[order] * groups + ranks, minlength=count * groups).reshape(-1, groups)
+        # Single precision is exact up to 16 million.
+        return cls(ordered, tops, np.ascontiguousarray(np.cumsum(cells, axis=1).T, dtype=np.float32))
+
+    def quantile(self, q: float, drawn: Floats) -> Floats:
+        """The percentile q in each repeat, when whole windows are drawn."""
+        times = drawn.astype(np.float32)
+        total = times @ self.below[-1]
+        wanted = np.ceil(total * q - 1e-9).clip(min=1)
+        # The first group at or below which so many lie, halved down to, because each repeat needs 11 counts of 2000.
+        last = len(self.tops) - 1
+        low, high = np.zeros(len(times), dtype=np.int64), np.full(len(times), last)
+        for _ in range(last.bit_length()):
+            middle = (low + high) // 2
+            less = np.einsum("rw,rw->r", times, self.below[middle]) < wanted
+            low, high = np.where(less, np.minimum(middle + 1, high), low), np.where(less, high, middle)
+        return np.where(total > 0, self.tops[low], np.nan)
+
+
 def bootstrap_quantile(values: Floats, at: NDArray[np.int64], q: float, drawn: Floats) -> Floats:
     """The percentile q of `values` in each repeat, when whole windows (`at` of each value) are drawn."""
     if not len(values):
         return np.full(len(drawn), np.nan)
-    order = np.argsort(values, kind="stable")
-    groups = min(len(values), _RANKS)
-    group = np.empty(len(values), dtype=np.int64)
-    group[order] = np.arange(len(values)) * groups // len(values)
-    tops = values[order][np.searchsorted(np.sort(group), np.arange(groups), side="right") - 1]
-    cells = np.bincount(at * groups + group, minlength=drawn.shape[1] * groups).reshape(-1, groups)
-    # How many values of each window lie at or below each group; single precision is exact up to 16 million.
-    below = np.cumsum(cells, axis=1).astype(np.float32)
-    counts = drawn.astype(np.float32) @ below
-    total = counts[:, -1:]
-    place = (counts < np.ceil(total * q - 1e-9).clip(min=1)).sum(axis=1)
-    return np.where(total[:, 0] > 0, tops[np.minimum(place, groups - 1)], np.nan)
+    return Ranked.of(values, at, drawn.shape[1]).quantile(q, drawn)
 
 
 def bootstrap_order_statistic(values: Floats, q: float, seed: int | list[int], repeats: int = REPEATS) -> Floats:

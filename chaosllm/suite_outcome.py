@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
+from chaosllm.live.stopping import Kind
 from chaosllm.score import CLASSES, Score, together
 
 SCHEMA = 1
@@ -21,7 +22,7 @@ KIND = "suite"
 
 #: How a run stands, in the order in which it is told.
 STATES = (
-    "failed", "stopped", "not_run", "damaged", "interrupted", "inconclusive", "not_begun", "passed",
+    "failed", "stopped", "not_run", "damaged", "interrupted", "unfinished", "inconclusive", "not_begun", "passed",
 )  # fmt: skip
 #: Metric of the matrix -> (whether more is better, its unit).
 METRICS: Mapping[str, tuple[bool, str]] = {
@@ -34,7 +35,15 @@ METRICS: Mapping[str, tuple[bool, str]] = {
     "score": (True, "points"),
 }
 _SEVERITIES = ("critical", "major", "minor", "info")
-_STOPPED = {"interrupted": "interrupted", "stop_when": "stopped", "crash": "not_run", "bypass": "not_run"}
+#: What `Ran.stopped` says of a run whose process died, or is still at it: no word of its own (join.Run.stopped).
+KILLED = "killed"
+#: What ended a run before its time -> how it is counted; the kinds are those of `live.stopping.Stop`.
+_STOPPED: dict[str, str] = {
+    **dict.fromkeys(get_args(Kind.__value__), "stopped"),
+    **dict.fromkeys(("interrupt", "interrupted"), "interrupted"),
+    **dict.fromkeys(("crash", "bypass"), "not_run"),
+    KILLED: "unfinished",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class Ran:
     error: str = ""  # what kept it from running to its end
     damaged: str = ""  # what cannot be read of its folder
     started: str = ""  # ISO 8601
-    stopped: str = ""  # meta.json's word for what ended it early
+    stopped: str = ""  # meta.json's word for what ended it early, or KILLED
     app: str = ""
     report: bool = False  # whether its folder has a page
 
@@ -56,6 +65,8 @@ class Ran:
         """One of STATES."""
         verdict = str((self.summary or {}).get("verdict"))
         if self.summary is None:
+            if self.stopped in _STOPPED and not self.damaged:
+                return _STOPPED[self.stopped]
             return "damaged" if self.damaged else "not_run" if self.error or self.folder else "not_begun"
         if self.stopped in _STOPPED:
             return _STOPPED[self.stopped]

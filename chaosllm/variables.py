@@ -49,6 +49,8 @@ def secrets_of(scenario: Scenario, environ: Mapping[str, str]) -> dict[str, str]
     wanted = [*names(target.url), *names(target.start.env if target.start else {})]
     for one in target.operations:
         wanted += [*names(one.path), *names(one.headers), *names(one.cookies), *names(one.json), *names(one.body)]
+    for watched in scenario.probes:
+        wanted += names(getattr(watched.probe, "headers", None))
     return {name: environ[name] for name in dict.fromkeys(wanted) if name in environ}
 
 

@@ -4,7 +4,9 @@ Laws:
 1. FAIL on a finding at or above `fail_on`, or on an objective that failed and that no check spoils.
 2. Else INCONCLUSIVE on any failed validity check or undecided objective. Else PASS.
 3. A finding that is accepted, and not past its day, fails no run; it hides neither a doubt nor an objective.
-4. A finding rests on its own evidence; an INCONCLUSIVE run still lists everything it saw.
+4. A finding rests on its own evidence; an INCONCLUSIVE run still lists everything it saw. One that no single operation
+   shows rests on times alone, and fails no run whose times are spoiled; one that users' waiting shows fails none in
+   which we, or the machine, kept the app or an answer waiting for that long.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from chaosllm.record import SCHEMA
 from chaosllm.score import score
 from chaosllm.snapshot import Found, Snapshot, take
 from chaosllm.units import format_duration, format_share
-from chaosllm.validity import Check, check, spoiled_by
+from chaosllm.validity import ALL, TIMING, WAITS, Check, check, spoiled_by
 
 
 class Verdict(enum.StrEnum):
@@ -45,7 +47,7 @@ def judge(run: Run) -> dict[str, Any]:
     objectives = [*judge_objectives(run, findings, spoiled_by(checks)), *against.rows]
     checks += against.checks
     unaccepted = open_findings(run, findings)
-    damning = _damning(run, unaccepted)
+    damning = _damning(run, unaccepted, checks)
     verdict, reasons = _weigh(run, unaccepted, checks, objectives)
     return {
         "schema": SCHEMA,
@@ -60,6 +62,8 @@ def judge(run: Run) -> dict[str, Any]:
         "findings": [told(run, one) | {"fails": one in damning} for one in findings],
         "accept": rows(run, findings),
         "findings_withheld": withheld,
+        "findings_unknown": unknown(run),
+        "source": run.source,
         "injection": [row.to_json() for row in analysis.injection],
         "unrecognised": int((run.meta.get("proxy") or {}).get("unrecognised") or 0),
         "score": score(run, unaccepted, judged=verdict is not Verdict.INCONCLUSIVE).to_json(),
@@ -71,6 +75,10 @@ def judge(run: Run) -> dict[str, Any]:
         "instrument": instrument(run),
         "loop": "closed" if run.scenario.load.closed else "open",
         "stopped": run.stopped,
+        "stop": run.meta.get("stop"),
+        "steering": run.meta.get("steering"),
+        "commands": run.meta.get("commands") or [],
+        "commands_left_out": run.meta.get("commands_left_out") or 0,
     }
 
 
@@ -88,29 +96,46 @@ def find(run: Run) -> tuple[list[Finding], list[str]]:
     found: list[Finding] = []
     withheld = []
     for code, kind in registry.members("findings").items():
-        if kind.joined and not run.joined:
+        if run.blind(kind):
+            continue
+        if kind.joined and not run.side(kind).joined:
             # Without any call there is nothing to find, and the check on traffic says so.
             if run.match_rate is not None:
                 withheld.append(code)
             continue
-        found += kind.find(run)
+        found += kind.find(run.side(kind))
     places = {phase.judged_as: at for at, phase in enumerate(run.scenario.phases)}
     found.sort(key=lambda one: (SEVERITIES.index(one.severity), -one.count, one.code, places.get(one.phase, -1)))
     return found, withheld
 
 
-def _damning(run: Run, findings: list[Finding]) -> list[Finding]:
+def unknown(run: Run) -> list[str]:
+    """Codes of what this run's records cannot show: nobody looked for it."""
+    return [code for code, kind in registry.members("findings").items() if run.blind(kind)]
+
+
+def _damning(run: Run, findings: list[Finding], checks: list[Check]) -> list[Finding]:
     """Findings that fail the run."""
     if run.scenario.fail_on == "none":
         return []
     worst = SEVERITIES.index(run.scenario.fail_on)
-    return [one for one in findings if SEVERITIES.index(one.severity) <= worst]
+    # A recovery whose answers are all good and slow is the machine's doing as well as the app's.
+    spoiled = {one.spoils for one in checks if not one.ok}
+    times, waits = bool(spoiled & {TIMING, ALL, WAITS}), WAITS in spoiled
+    kinds = registry.members("findings")
+    return [
+        one
+        for one in findings
+        if SEVERITIES.index(one.severity) <= worst
+        and (one.count or not times)
+        and not (waits and getattr(kinds.get(one.code), "waits", False))
+    ]
 
 
 def _weigh(
     run: Run, findings: list[Finding], checks: list[Check], objectives: list[Judged]
 ) -> tuple[Verdict, list[str]]:
-    against = [_said(run, one) for one in _damning(run, findings)]
+    against = [_said(run, one) for one in _damning(run, findings, checks)]
     against += [f"{one.objective.text}: measured {measured(one)}" for one in objectives if one.verdict == "fail"]
     doubts = [f"{one.name}: {one.what}" for one in checks if not one.ok]
     doubts += [f"{one.objective.text}: {one.why}" for one in objectives if one.verdict == "inconclusive"]
@@ -151,10 +176,12 @@ def _fix_first(
     """The one thing to do now; "" when there is nothing to do."""
     if verdict is Verdict.INCONCLUSIVE:  # what would decide it; advice on a lesser finding would not
         return next((_sentence(f"{one.what}: {one.hint}") for one in checks if not one.ok), "") or next(
-            _undecided(one, run.scenario.load.lever) for one in objectives if one.verdict == "inconclusive"
+            _undecided(one, run.scenario.load.lever if run.driven else "")
+            for one in objectives
+            if one.verdict == "inconclusive"
         )
     grave = [one for one in findings if one.severity in SEVERITIES[:2]]
-    for one in _damning(run, findings) or grave:
+    for one in _damning(run, findings, checks) or grave:
         return f"{one.title}. {one.advice}"
     for objective in objectives:
         if objective.verdict == "fail":
@@ -168,8 +195,9 @@ def _fix_first(
 
 
 def _undecided(one: Judged, lever: str) -> str:
-    """What would decide an objective; where operations are lacking, how to get them."""
-    more = f": raise {lever} or the phase's duration" if "operations" in one.why else ""
+    """What would decide an objective; where operations are lacking, how to get them; no `lever` on a load not ours."""
+    raised = f"{lever} or the phase's duration" if lever else "the phase's duration"
+    more = f": raise {raised}" if "operations" in one.why else ""
     return _sentence(f"{one.objective.text} is undecided: {one.why}{more}")
 
 

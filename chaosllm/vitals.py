@@ -1,4 +1,4 @@
-"""How busy one of our own processes is: how late its loop runs and what it needs of a core, second by second.
+"""How busy one of our own processes, or the app, is: how late its loop runs and what it needs of a core, by second.
 
 Laws:
 1. Nothing here reads a clock or sets a timer: both are handed in, so that asyncio and gevent are measured alike.
@@ -29,6 +29,8 @@ MOST_ROWS = 3600
 MOST_BUSY = 0.90
 #: Seconds; the greatest lag of a loop (METHOD section 1 for the generator; the proxy adds to the same latencies).
 MOST_LAG = 0.05
+#: The process that is not ours: watched from outside, where we started it; its lag is not known.
+APP = "app"
 #: From this share of a limit on, whoever watches a run is told.
 NEAR = 0.85
 
@@ -132,7 +134,7 @@ class Vitals:
 class Signs:
     """What one process told of itself; `cpu`, `wait` and `lag` have a row for each `width` seconds from `t` on."""
 
-    process: str  # "proxy", "driver" or "simulator"
+    process: str  # "proxy", "driver", "simulator" or APP
     worker: int | None = None  # which of several
     t: float = 0.0  # monotonic time at which the first row begins
     width: float = 1.0  # seconds

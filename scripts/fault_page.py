@@ -93,22 +93,22 @@ def _fields(name: str, fault: Any, schema: dict[str, Any]) -> list[str]:
     for key, default in defaults.items():
         found = properties[key]
         rows.append(
-            f"| `{key}` | {_values(found, schema)} | {_default(key, default)} | {_cell(found['description'])} |\n"
+            f"| `{key}` | {values_of(found, schema)} | {_default(key, default)} | {_cell(found['description'])} |\n"
         )
         for inner, line in _inside(found, schema):
-            rows.append(f"| `{key}.{inner}` | {_values(line, schema)} | | {_cell(line.get('description', ''))} |\n")
+            rows.append(f"| `{key}.{inner}` | {values_of(line, schema)} | | {_cell(line.get('description', ''))} |\n")
     head = "| field | may be | default | |\n|---|---|---|---|\n"
     return [head, *rows, "\n"] if rows else ["It has no fields of its own.\n\n"]
 
 
-def _values(found: dict[str, Any], schema: dict[str, Any]) -> str:
+def values_of(found: dict[str, Any], schema: dict[str, Any]) -> str:
     """What may stand in a field, in words."""
     if "$ref" in found:
         named = schema["$defs"][found["$ref"].rsplit("/", 1)[-1]]
         inner = named.get("properties", {})
-        return f"`{{{', '.join(inner)}}}`" if inner else _values(named, schema)
+        return f"`{{{', '.join(inner)}}}`" if inner else values_of(named, schema)
     if "anyOf" in found or "oneOf" in found:
-        words = [_values(one, schema) for one in found.get("anyOf") or found["oneOf"]]
+        words = [values_of(one, schema) for one in found.get("anyOf") or found["oneOf"]]
         return " or ".join(word for word in dict.fromkeys(words) if word)
     if "enum" in found:
         shown = [f"`{_yaml(one)}`" for one in found["enum"]]

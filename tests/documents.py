@@ -39,6 +39,8 @@ _TEXTS = {
     "objectives": ["success_rate(storm) >= 95%", "latency_p95(storm) <= 2 * latency_p95(baseline)",
                    "time_to_recover <= 30s", "truncated_accepted(other) == 0"],
     "stop_when": ["success_rate(last 10s) < 20%", "latency_p95(last 5s) > 9s"],
+    "http": ["/healthz", "http://127.0.0.1:8000/healthz"], "prometheus": ["http://127.0.0.1:9090"], "query": ["up"],
+    "safety_lever": ["/run/chaos-off"],
     "Name": ["storm", "a-b"], "PhaseName": ["storm", "other"], "Route": ["/chat/{prompt}", "/"],
     "Regex": ["a+", "x|y"], "JsonPath": ["$.answer", "$.a[0]"], "FileName": ["times.txt"],
     "Expression": ["success_rate(storm) >= 95%"], "CookieName": ["theme"],
@@ -170,6 +172,13 @@ def _mended(rng, data):
         data["target"].pop("operations", None)
     if "load" in data and rng.random() < 0.8:
         data["load"].pop("locustfile", None)
+    for probe in data.get("stop_when") or ():
+        if isinstance(probe, dict):
+            for key in ("every", "timeout"):  # the schema lets 0 stand for no unit
+                probe.update({key: "2s"} if key in probe else {})
+            if "query" in probe:
+                probe.pop("above", None)
+                probe["below" if "below" in probe else "above"] = 0.5
     for key in ("limits", "accept", "objectives"):
         if rng.random() < 0.5:
             data.pop(key, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaosllm.live_view import LiveView
+from chaosllm.live.view import LiveView
 from chaosllm.reader import read
 from chaosllm.scenario import Scenario
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from chaosllm.columns import Samples
 from chaosllm.faults.rate_limit import MEMBER as RateLimit
-from chaosllm.join import Run, Samples, join
+from chaosllm.join import Run, join
 from chaosllm.record import Did, Ended, Event, Origin, Outcome, RulePart, Sample
 from chaosllm.scenario import Operation, Phase, Role, Rule, Scenario, Target, Upstream
 

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chaosllm.join import Run, Samples, join
+from chaosllm.columns import Samples
+from chaosllm.join import Run, join
 from chaosllm.record import OUTCOMES, Did, Event, Outcome
 
 _TIMES = ("t_due", "t_sent", "t_first", "t_last", "t_end")

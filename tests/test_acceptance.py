@@ -1,6 +1,7 @@
 """Accepted findings: shown, not failing, until their day has passed; and nothing else is excused."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import run_factory as made
@@ -32,9 +33,15 @@ def codes(found):
     return {one["code"] for one in found["findings"]}
 
 
+@cache
+def shown_by(conduct):
+    """What is found of a conduct, judged once."""
+    return codes(judged(conduct))
+
+
 def all_of(conduct, **fields):
     """Every finding of a conduct, accepted."""
-    return [accept(code, **fields) for code in codes(judged(conduct))]
+    return [accept(code, **fields) for code in shown_by(conduct)]
 
 
 def test_accepted_findings_do_not_fail():

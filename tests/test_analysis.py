@@ -8,7 +8,8 @@ import run_factory as made
 from run_factory import Operation, Try
 
 from chaosllm.analysis import analyse, injection
-from chaosllm.join import Samples, join
+from chaosllm.columns import Samples
+from chaosllm.join import join
 from chaosllm.mix import Mix
 from chaosllm.record import Did, Ended, Event, Outcome, RulePart
 from chaosllm.scenario import Operation as Asked

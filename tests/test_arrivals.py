@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from chaosllm.arrivals import Ramp, Recorded, Spike, Steps, due_times, offered, read_times
+from chaosllm.arrivals import Ramp, Recorded, Spike, Steps, due_times, how_many, offered, read_times
 
 
 def test_constant_arrivals_are_evenly_spaced():
@@ -105,3 +105,14 @@ def test_what_is_no_time_is_told_with_its_line(text, said):
     """And what would be one."""
     with pytest.raises(ValueError, match=said):
         read_times("t.txt", text)
+
+
+@pytest.mark.parametrize("arrivals", ["constant", "poisson", "gamma"])
+@pytest.mark.parametrize(
+    "shape",
+    [None, Ramp(0.5, 9.7, 13.0), Steps(((0.0, 3.3), (7.1, 0.0), (9.0, 8.0))), Recorded("f", 2.0, (0.0, 1.0, 50.0))],
+)
+def test_they_can_be_counted_without_being_made(arrivals, shape):
+    """As many as there are, of any load."""
+    for until in (0.5, 8.0, 20.0):
+        assert how_many(3.7, arrivals, 5, until, shape=shape) == len(due_times(3.7, arrivals, 5, until, shape=shape))

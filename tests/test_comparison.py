@@ -15,6 +15,9 @@ from chaosllm.comparison import BETTER, CHANGED, SAME, UNKNOWN, WORSE, compare
 from chaosllm.errors import ChaosError, Exit
 from chaosllm.noninferiority import ratio_change
 from chaosllm.registry import members
+from chaosllm.renderers._comparison import plain
+from chaosllm.renderers._headline import headline
+from chaosllm.scenario import Load
 from chaosllm.snapshot import Measured, Snapshot
 
 
@@ -108,6 +111,57 @@ def test_another_scenario_is_refused():
     assert told.value.exit_code is Exit.USAGE
     with pytest.raises(ChaosError, match=r"phases\.storm\.duration: 20 and 25"):
         compare(snapshot(app(1), "pass"), snapshot(app(1, of=made.scenario(fault=25)), "pass"))
+
+
+def steered(seed, **lengths):
+    """A run of the usual scenario in which somebody made phases longer or shorter, as its folder is read."""
+    of, now = made.scenario(), made.scenario(**lengths)
+    durations = [phase.duration for phase in now.phases]
+    commands = [{"do": "extend", "ok": True, "what": "extend 15s"}]
+    meta = {"commands": commands, "steering": {"paused": False, "durations": durations, "rules": {}}}
+    return app(seed, of=now, meta=meta | {"written": [phase.duration for phase in of.phases]})
+
+
+def test_a_run_with_a_phase_extended_by_hand_is_compared(equal):
+    """It is the experiment that was written: shares and rates are compared, totals are not, and the hand is named."""
+    found = compare(equal[0], snapshot(steered(2, fault=35), "pass"))
+    assert found.scale == 1.0
+    said = "steered by hand: 1 command; storm set to 35s instead of 20s"
+    assert [(one.before, one.after) for one in found.changed if one.path == "steered"] == [(None, said)]
+    assert row(found, "success_rate").verdict == SAME
+    assert row(found, "goodput").verdict in (SAME, WORSE, BETTER)
+    assert row(found, "goodput").change.value == pytest.approx(1, abs=0.1)
+    spend = row(found, "spend")
+    assert (spend.verdict, spend.change) == (UNKNOWN, None)
+    assert spend.why == "a total grows with its phase, which lasted 20s in A and 35s in B"
+    assert row(found, "spend", "recovery").why == row(compare(equal[0], equal[1]), "spend", "recovery").why
+    assert f"B was {said}." in headline(found).sentences
+    text = " ".join(plain(found, ("A", "B")).split())
+    assert f"B was {said}. Rates and shares are compared, totals" in text
+    assert "B is in doubt: steered by hand: 1 command, which its seed alone does not repeat" in text
+
+
+def test_the_hand_excuses_no_other_scenario(equal):
+    """A phase that is written longer, or another rule beside a steered phase, is still refused, with what differs."""
+    with pytest.raises(ChaosError, match=r"phases\.storm\.duration: 20 and 35"):
+        compare(equal[0], snapshot(app(2, of=made.scenario(fault=35)), "pass"))
+    other = steered(2, fault=35)
+    other.scenario = made.scenario(fault=35, rules=[made.share_rule(0.4)])
+    with pytest.raises(ChaosError, match=r"when\.share: nothing and 0\.4") as told:
+        compare(equal[0], snapshot(other, "pass"))
+    assert "duration" not in told.value.what
+
+
+def test_a_kept_baseline_knows_how_long_its_phases_were(equal):
+    """And one that was kept before it was known is still read."""
+    found = snapshot(steered(2, fault=35), "pass")
+    stored = json.loads(json.dumps(found.to_json()))
+    assert Snapshot.from_json(stored).lengths == {"baseline": 20, "storm": 35, "recovery": 30}
+    del stored["lengths"]
+    assert not Snapshot.from_json(stored).lengths
+    assert row(compare(equal[0], Snapshot.from_json(stored)), "spend").why.startswith("one number a run")
+    with pytest.raises(ValueError, match="damaged"):
+        Snapshot.from_json(stored | {"lengths": {"storm": "long"}})
 
 
 @pytest.mark.parametrize(
@@ -219,3 +273,40 @@ def test_ratio_of_what_is_kept_is_that_of_what_was_measured():
         found = measure(run, "latency_p95", "storm", level)
         assert kept.within(level) == pytest.approx((found.value, found.low, found.high), rel=1e-5)
     assert ratio_change(kept.within(0.9), kept.within(0.9)).value == 1
+
+
+def test_goodput_is_a_share_of_what_was_offered():
+    """Other arrivals alone make goodput neither worse nor better; answers that were lost do, whatever was offered."""
+    busy, calm = (snapshot(made.run(rate=rate), "pass") for rate in (20.0, 14.0))
+    found = row(compare(busy, calm), "goodput")
+    assert (found.before.value, found.after.value) == (pytest.approx(20), pytest.approx(14))
+    assert (found.verdict, found.change.value) == (SAME, pytest.approx(1))
+    assert (found.before.offered, found.to_json()["b"]["offered"]) == (20.0, 14.0)
+    said = plain(compare(busy, calm), ("a", "b"))
+    assert "goodput is compared as a share of the load offered: 20/s and 14/s in baseline; 20/s" in " ".join(
+        said.split()
+    )
+    lost = row(compare(busy, snapshot(app(3, fails=0.4, rate=28.0), "pass")), "goodput")
+    assert lost.after.value > 0.8 * lost.before.value
+    assert lost.verdict == WORSE
+
+
+def test_a_closed_loop_offers_what_the_app_lets_it():
+    """Where users wait for their answers, fewer operations are the app's doing, and goodput is compared as it is."""
+    users = replace(made.scenario(), load=Load(users=5, locustfile="users.py"))
+    fast, slow = (snapshot(made.run(of=users, rate=rate), "pass") for rate in (20.0, 10.0))
+    found = row(compare(fast, slow), "goodput")
+    assert (found.before.offered, found.verdict, found.change.value) == (None, WORSE, pytest.approx(0.5))
+
+
+def test_a_baseline_without_the_offered_load(equal):
+    """It was kept by an earlier version: what its goodput means cannot be told, and is read back all the same."""
+    stored = equal[0].to_json()
+    assert Snapshot.from_json(stored).figures["storm"]["goodput"].offered == 20.0
+    for bad in (0, -1.0, "20", float("nan"), True):
+        stored["figures"]["storm"]["goodput"]["offered"] = bad
+        with pytest.raises(ValueError, match="damaged"):
+            Snapshot.from_json(stored)
+    del stored["figures"]["storm"]["goodput"]["offered"]
+    found = row(compare(Snapshot.from_json(stored), equal[1]), "goodput")
+    assert (found.verdict, found.why.split(":")[0]) == (UNKNOWN, "A")

@@ -8,7 +8,8 @@ import pytest
 import run_factory as made
 from run_factory import Operation, Try
 
-from chaosllm.join import Samples, join
+from chaosllm.columns import Samples
+from chaosllm.join import join
 from chaosllm.record import Did, Ended, Event, Outcome, RulePart, Sample
 
 
@@ -151,9 +152,9 @@ def test_a_million_samples_join_in_seconds():
     samples = Samples(
         np.arange(count), due, due, nothing, nothing, due + 0.1, *(np.zeros(count) for _ in range(4)), np.zeros(count)
     )
-    began = time.perf_counter()
+    began = time.process_time()
     run = join(made.scenario(), samples, [Event("op-5/call-0", 1.0, operation=5, phase="warmup")], {})
     assert run.attempts[5] == 1
     assert len(run.rows("storm")) == 266_666
     assert np.nansum(run.latency) > 0
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10

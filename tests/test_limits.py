@@ -139,6 +139,20 @@ def test_a_saturated_proxy_spoils_times_and_not_counts():
     assert judge(busy(told(), of=of))["verdict"] == "pass"
 
 
+def test_a_proxy_that_waits_for_a_core_is_not_told_to_be_saturated():
+    """More workers would wait as well; and a run that ended before its load kept nothing waiting."""
+    late = {"lag_p99": 0.063}
+    idle = told(cpu=[(26, 2, 0.17)], wait=[(26, 2, 0.4)])
+    busy_itself = told(cpu=[(26, 2, 0.6)], wait=[(26, 2, 0.2)])
+    meta = {"clock": {"t0": T0}, "machine": {"cpus": 2}, "proxy": late}
+    hint = failed(made.run(meta={**meta, "vitals": [idle]}))["proxy lag"].hint
+    assert hint.startswith("other work has the cores: end it, lower load.rate")
+    assert "--proxy-workers" not in hint
+    hint = failed(made.run(meta={**meta, "vitals": [busy_itself]}))["proxy lag"].hint
+    assert hint.startswith("the proxy is saturated: lower load.rate")
+    assert "proxy lag" not in failed(made.run(meta={"proxy": late, "stopped": "bypass"}))
+
+
 def test_a_finding_stands_whatever_is_saturated():
     """It rests on its own evidence."""
 

@@ -4,11 +4,11 @@ import pytest
 from scenario_text import EXAMPLE, SMALL
 
 from chaosllm.errors import Level, ScenarioError
-from chaosllm.language.bounds import LIVE
+from chaosllm.language.expression import LIVE, SHORT
+from chaosllm.live.stopping import refuse_unknown
 from chaosllm.reader import drive_problems, read
 from chaosllm.registry import members
 from chaosllm.scenario import Comparator, Role
-from chaosllm.stopping import refuse_unknown
 from chaosllm.trigger import Window
 
 
@@ -184,8 +184,12 @@ def test_bytes_are_read_as_utf8():
 
 def test_stop_conditions_that_are_read_can_be_held():
     """Each metric that the reader lets into stop_when is one that the session can judge while it runs."""
+    bounds = {"share": "1%", "seconds": "1s", "per_second": "1/s", "ratio": "2", "count": "3", "usd": "5 USD"}
+    for name in (*LIVE, *SHORT):
+        bound = bounds[LIVE[SHORT.get(name, name)]]
+        for window in ("", "(10s)", "(last 10s)"):
+            reading = read(SMALL + f'stop_when: ["{name}{window} > {bound}"]\n')
+            assert reading.problems == read(SMALL).problems
+            refuse_unknown(reading.unwrap().stop_when)
     metrics = members("metrics")
-    for name in LIVE:
-        bound = {"share": "1%", "seconds": "1s", "per_second": "1/s"}[metrics[name].unit]
-        scenario = read(SMALL + f"stop_when: [{name}(last 10s) > {bound}]\n").unwrap()
-        refuse_unknown(scenario.stop_when)
+    assert all(metrics[name].unit == unit for name, unit in LIVE.items() if name in metrics)

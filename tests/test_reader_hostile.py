@@ -134,7 +134,6 @@ HOSTILE = {
 SOUND = ("many sound rules", "large vary", "quick outages", "much load", "many stops")
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_is_refused_in_time(name):
     """Hostile text gives problems, a readable number of them, quickly."""

@@ -68,11 +68,11 @@ def test_plugin_joins_ours(plugged, monkeypatch):
     monkeypatch.setattr(module, "MEMBER", SimpleNamespace(name="freeze", summary="s"))
     monkeypatch.setattr(module, "other", SimpleNamespace(name="melt", summary="s"), raising=False)
     plugged(
-        EntryPoint("a", "chaosllm.faults.hang", "chaosllm.probes"),
-        EntryPoint("b", "chaosllm.faults.hang:other", "chaosllm.probes"),
+        EntryPoint("a", "chaosllm.faults.hang", "chaosllm.mutators"),
+        EntryPoint("b", "chaosllm.faults.hang:other", "chaosllm.mutators"),
     )
-    assert {"freeze", "melt"} <= set(members("probes"))
-    assert [(plugin.name, plugin.error) for plugin in plugins("probes")] == [("a", ""), ("b", "")]
+    assert {"freeze", "melt"} <= set(members("mutators"))
+    assert [(plugin.name, plugin.error) for plugin in plugins("mutators")] == [("a", ""), ("b", "")]
 
 
 def test_broken_plugin_is_fatal_only_when_named(plugged):

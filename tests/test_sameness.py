@@ -101,7 +101,7 @@ def test_every_scenario_of_the_library_is_itself():
     """Each is the same as itself in other words, as itself at half its length, and as no other one."""
     known = {}
     for path in sorted((ROOT / "scenarios").rglob("*.yaml")):
-        if "suites" in path.parts:
+        if {"suites", "gamedays"} & {*path.parts}:
             continue
         for whole, half in zip(
             read_scenarios(path, environ=None), read_scenarios(path, duration_scale=0.5, environ=None), strict=True

@@ -73,6 +73,8 @@ def test_pass_takes_all(runs: list[Ran], verdict: str) -> None:
         (Ran("a", "a", summary("fail"), damaged="no samples.npz"), "failed"),
         (Ran("a", "a", summary(), damaged="no samples.npz"), "damaged"),
         (Ran("a", "a", summary(), stopped="stop_when"), "stopped"),
+        (Ran("a", "a", summary(), stopped="lever"), "stopped"),
+        (Ran("a", "a", summary(), stopped="dead_man"), "stopped"),
         (Ran("a", "a", summary(), stopped="crash"), "not_run"),
         (Ran("a", "a", summary("made up")), "inconclusive"),
     ],

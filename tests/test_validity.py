@@ -127,6 +127,17 @@ def test_the_realised_share_lies_within_chance(real, ok):
     assert failed(run) == (set() if ok else {"share of storm.0"})
 
 
+@pytest.mark.parametrize(
+    ("touched", "spoiled"),
+    [({"share": 0.5}, False), ({"share": None, "owed": 3}, False), ({"on": False, "share": None, "owed": 0}, True)],
+)
+def test_a_share_that_was_commanded_is_not_held_against_chance(touched, spoiled):
+    """Who changed a share or struck by hand left the seed's draw; a switch leaves it as it is."""
+    run = made.run(flips(1), made.scenario(rules=[made.share_rule(0.4)]))
+    run.meta["steering"] = {"rules": {"storm.0": touched}}
+    assert failed(run) == ({"share of storm.0"} if spoiled else set())
+
+
 def test_only_pure_shares_are_held_against_chance():
     """Counts, clocks, other rules and live buckets choose by other laws."""
     rule = made.share_rule(0.4)
@@ -225,3 +236,19 @@ def test_match_rate(one_in, ok):
     """Below 95 % of calls matched, the join is not to be trusted."""
     spoil = each(lambda at, event: replace(event, operation=None) if at % one_in == 0 else event)
     assert failed(made.run(change=spoil)) == (set() if ok else {"match rate"})
+
+
+def test_no_operation_due_while_a_rule_was_on():
+    """Then the load is what to change: `match` is not to blame for calls that nobody asked for."""
+
+    def thin(samples, events):
+        storm = made.scenario().phase_at(30.0)
+        samples[:] = [one for one in samples if not storm.start <= one.t_due < storm.end]
+        kept = {one.operation for one in samples}
+        events[:] = [one for one in events if one.operation in kept]
+
+    found = next(one for one in check(made.run(change=thin)) if one.name == "injection of storm.0")
+    assert not found.ok
+    assert found.what.endswith("nothing was injected, no operation was due in storm")
+    assert found.hint.startswith("raise load.rate")
+    assert "match" not in found.hint

@@ -7,8 +7,10 @@ import pytest
 import run_factory as made
 from run_factory import Operation, Try, refused
 
-from chaosllm.join import Samples, join
+from chaosllm.columns import Samples
+from chaosllm.join import join
 from chaosllm.record import Event, Outcome
+from chaosllm.scenario import Role
 from chaosllm.verdict import judge
 
 HASTY = made.only_in_storm(lambda number: Operation(tries=[refused(), Try(at=0.02)]))  # major
@@ -77,7 +79,7 @@ def test_the_worst_finding_comes_first_and_is_what_to_fix():
     """Critical before major, and the last sentence names its fix."""
     found = judge(made.run(STORMY))
     assert [one["severity"] for one in found["findings"]] == ["critical", "major", "minor"]
-    assert found["fix_first"].startswith("Retries pile up into a storm.")
+    assert found["fix_first"].startswith("Failed calls are retried too often.")
     assert "retry_storm (critical) in storm" in found["reasons"][0]
 
 
@@ -125,6 +127,41 @@ def test_a_finding_stands_over_a_failed_check():
     found = judge(made.run(STORMY, meta={"proxy": {"lag_p99": 1.0}}))
     assert found["verdict"] == "fail"
     assert any("proxy lag" in reason for reason in found["reasons"])
+
+
+def test_a_finding_of_times_alone_fails_no_run_whose_times_are_spoiled():
+    """Answers that are all good and late in the recovery are a busy machine's doing as well as the app's."""
+    of, waits = replace(made.scenario(recovery=12, timeout=6.0), fail_on="major"), Operation(seconds=0.8)
+    late = made.run(
+        lambda number, due, phase: waits if phase.role is Role.RECOVERY else made.hit(number, due, phase), of
+    )
+    busy = replace(late, meta={**late.meta, "proxy": {"lag_p99": 0.1}})
+    assert [(one["code"], one["count"], one["fails"]) for one in judge(late)["findings"]] == [
+        ("slow_recovery", 0, True)
+    ]
+    assert [(one["code"], one["count"], one["fails"]) for one in judge(busy)["findings"]] == [
+        ("slow_recovery", 0, False)
+    ]
+    assert (judge(late)["verdict"], judge(busy)["verdict"]) == ("fail", "inconclusive")
+
+
+STARVED = {"process": "app", "t": 0.0, "width": 1, "counts": {}, "worst": 0.0}
+STARVED |= {"cpu": [0.1] * 75, "lag": [0.0] * 75}
+
+
+def test_who_waited_for_a_starved_app_fails_no_run():
+    """A machine without a core for the app makes users wait as well as the app does; a cut answer it makes none."""
+    hangs = made.only_in_storm(lambda number: Operation(Outcome.HANG, seconds=30.0, tries=[refused()]))
+    fine = made.run(hangs)
+    starved = replace(fine, meta={**fine.meta, "clock": {"t0": 0.0}, "vitals": [STARVED | {"wait": [0.91] * 75}]})
+    nearly = replace(starved, meta={**starved.meta, "vitals": [STARVED | {"wait": [0.8] * 75}]})
+    for run, fails, verdict in ((fine, True, "fail"), (nearly, True, "fail"), (starved, False, "inconclusive")):
+        found = judge(run)
+        assert [one["fails"] for one in found["findings"] if one["code"] == "hang"] == [fails]
+        assert found["verdict"] == verdict
+    assert found["fix_first"].startswith("The app could not get on in 30 of 30 seconds of recovery (at most 2)")
+    stormy = made.run(STORMY, meta=starved.meta)
+    assert judge(stormy)["verdict"] == "fail"
 
 
 def test_a_failed_check_spoils_the_objectives_that_rest_on_it():

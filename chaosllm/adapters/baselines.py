@@ -136,6 +136,8 @@ def _missing(text: str) -> ChaosError:
     hint = (
         f"did you mean {near[0]}?"
         if near
+        else "name a folder that `chaosllm run` made"
+        if "/" in text  # a path, which no baseline is called
         else f"there are {', '.join(names()) or 'none yet: chaosllm baseline save NAME RUN'}"
     )
     return ChaosError(f"there is no baseline and no run folder {text}", hint=hint, exit_code=Exit.USAGE)

@@ -1,12 +1,12 @@
 """Finds the run folders below a folder, and removes those that may go.
 
 Laws:
-1. What is removed is a run folder, a sweep of run folders, or the page of a suite in whose folder no run is left, by
-   its files: a readable meta.json of ours beside a scenario.yaml, or a suite's summary.json, and nothing that no run
-   writes. Anything else stays, and what looks like a run is told of.
+1. What is removed is a run folder, a sweep of run folders, a game day with all of its steps, or the page of a suite in
+   whose folder no run is left, by its files: a readable meta.json of ours beside a scenario.yaml, a day.json, or a
+   suite's summary.json, and nothing that no run writes. Anything else stays, and what looks like a run is told of.
 2. No link is followed: neither into a folder, nor by removing what it leads to.
 3. A run that is being written stays.
-4. meta.json goes last, so that what a broken-off removal leaves behind is known again.
+4. meta.json goes last, of a day day.json, so that what a broken-off removal leaves behind is known again.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from chaosllm.adapters import run_folder
+from chaosllm.adapters.gameday.record import DAY, FINDINGS, PLAN, STANDING_LOGS
+from chaosllm.adapters.gameday_folder import HTML, MARKDOWN
 from chaosllm.adapters.run_hold import held
 from chaosllm.adapters.sweep_folder import SWEEP
 from chaosllm.retention import Stored
@@ -36,10 +38,21 @@ _DEEP = 4
 #: The sample that is committed with chaosllm; a run folder of that name stays too.
 _SAMPLE = "sample"
 _LEVEL = re.compile(r"^level-\d+-")
+#: The folder of a step: nothing that leads anywhere else.
+_HOME = re.compile(r"^\d+-[^/\0]+$")
 _SWEEP_FILES = re.compile(r"^\.?sweep\.(json|md|svg|png)(\.half)?$")
 #: How the verdict of a suite's page begins, and all files that one has.
 _SUITE = "page of "
 _SUITE_FILES = {name for one in (run_folder.SUMMARY, run_folder.REPORT) for name in (one, f".{one}.half")}
+#: All files that a game day has beside the folders of its steps.
+_DAY_FILES = {
+    name
+    for one in (
+        *(PLAN, DAY, FINDINGS, *STANDING_LOGS, HTML, MARKDOWN),
+        *(run_folder.LOG, run_folder.SUMMARY, run_folder.REPORT),
+    )
+    for name in (one, f".{one}.half")
+}
 #: Of a meta.json: it is a few kilobytes, and a stranger's file may be anything.
 _MOST = 50_000_000
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -55,7 +68,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """A folder that may be removed: of one run, or of a sweep with its runs; times in seconds since 1970."""
+    """A folder that may be removed: of one run, or a sweep or a day with its runs; times in seconds since 1970."""
 
     path: Path
     stored: Stored
@@ -90,6 +103,12 @@ def remove(old: Old) -> None:
     _examine(old.path, time.time())
     if old.verdict.startswith(_SUITE):
         _empty(old.path, last=run_folder.SUMMARY)
+    elif _is_file(old.path / DAY):
+        for home in sorted(_homes(_object(old.path / DAY))):
+            if (old.path / home).is_dir():
+                _empty(old.path / home, last=run_folder.META)
+                (old.path / home).rmdir()
+        _empty(old.path, last=DAY, ours=_DAY_FILES.__contains__)
     elif _is_file(old.path / SWEEP):
         for level in sorted(path for path in old.path.iterdir() if _LEVEL.match(path.name)):
             _empty(level, last=run_folder.META)
@@ -115,7 +134,7 @@ def _search(folder: Path, found: Found, now: float, deep: int) -> None:
         if name.startswith("."):  # the baselines are in .chaosllm
             continue
         try:
-            looks = _is_file(path / run_folder.META) or _is_file(path / SWEEP)
+            looks = any(_is_file(path / one) for one in (run_folder.META, SWEEP, DAY))
         except OSError as error:
             found.left.append(Left(path, _refused(error)))
             continue
@@ -139,6 +158,8 @@ def _examine(path: Path, now: float) -> Old:
         raise NotOursError("it is called sample")
     if _is_suite(path):
         return _suite(path, now)
+    if _is_file(path / DAY):
+        return _game_day(path, now)
     if not _is_file(path / SWEEP):
         return _run(path, now)
     levels, size, written = [], 0, 0.0
@@ -176,7 +197,57 @@ def _suite(path: Path, now: float) -> Old:
     return Old(path, stored, str(summary.get("suite", "")), verdict, written)
 
 
+def _game_day(path: Path, now: float) -> Old:
+    day = _object(path / DAY)
+    if not {"schema", "gameday", "started", "steps"} <= day.keys():
+        raise NotOursError(f"its {DAY} is that of no game day")
+    homes, size, written = _homes(day), 0, 0.0
+    for entry in _entries(path):
+        if entry.name in homes and stat.S_ISDIR(entry.mode):
+            one_size, one_written = _step(path / entry.name, now)
+            size, written = size + one_size, max(written, one_written)
+        elif entry.name not in _DAY_FILES or not stat.S_ISREG(entry.mode):
+            raise NotOursError(f"it holds {entry.name}, which no game day writes")
+        size, written = size + entry.size, max(written, entry.written)
+    _fresh(written, now)
+    _unheld(path)
+    steps = day["steps"]
+    verdict = f"day of {len(steps) if isinstance(steps, list) else 0}"
+    return Old(path, Stored(str(path), _started(day, written), size), str(day["gameday"]), verdict, written)
+
+
+def _homes(day: Mapping[str, Any]) -> set[str]:
+    """The folders of a day's steps, by its day.json, which may be anybody's."""
+    steps = day.get("steps")
+    named = [one.get("folder") for one in steps if isinstance(one, Mapping)] if isinstance(steps, list) else []
+    return {one for one in named if isinstance(one, str) and _HOME.match(one)}
+
+
+def _step(path: Path, now: float) -> tuple[int, float]:
+    """(bytes, when it was last written) of a step's folder; of one that never came to run it has no meta.json."""
+    try:
+        if not _is_file(path / run_folder.META):
+            return _measured(path)
+        old = _run(path, now)
+    except NotOursError as why:
+        raise NotOursError(f"of its step {path.name}: {why}") from None
+    return old.stored.size, old.written
+
+
 def _run(path: Path, now: float) -> Old:
+    size, written = _measured(path)
+    meta = _object(path / run_folder.META)
+    if not _is_file(path / run_folder.SCENARIO) or not {"schema", "version", "name", "started"} <= meta.keys():
+        raise NotOursError("its files are not those of a run")
+    _fresh(written, now)
+    _unheld(path)
+    summary = _object(path / run_folder.SUMMARY) if _is_file(path / run_folder.SUMMARY) else {}
+    verdict = str(summary.get("verdict", "")) or str(meta.get("stopped") or "")
+    return Old(path, Stored(str(path), _started(meta, written), size), str(meta["name"]), verdict, written)
+
+
+def _measured(path: Path) -> tuple[int, float]:
+    """(bytes, when it was last written) of a folder that holds what a run writes and nothing else."""
     size, written = 0, 0.0
     for entry in _entries(path):
         if not run_folder.is_ours(entry.name):
@@ -189,19 +260,17 @@ def _run(path: Path, now: float) -> Old:
                     raise NotOursError(f"its {entry.name} holds {one.name}, which no run writes")
                 size, written = size + one.size, max(written, one.written)
         size, written = size + entry.size, max(written, entry.written)
-    meta = _object(path / run_folder.META)
-    if not _is_file(path / run_folder.SCENARIO) or not {"schema", "version", "name", "started"} <= meta.keys():
-        raise NotOursError("its files are not those of a run")
-    _fresh(written, now)
+    return size, written
+
+
+def _unheld(path: Path) -> None:
+    """Raise NotOursError when somebody writes into the folder."""
     handle = os.open(path, _OPEN)
     try:
         if held(handle):
             raise NotOursError("it is being written")
     finally:
         os.close(handle)
-    summary = _object(path / run_folder.SUMMARY) if _is_file(path / run_folder.SUMMARY) else {}
-    verdict = str(summary.get("verdict", "")) or str(meta.get("stopped") or "")
-    return Old(path, Stored(str(path), _started(meta, written), size), str(meta["name"]), verdict, written)
 
 
 def _fresh(written: float, now: float) -> None:
@@ -261,7 +330,12 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _empty(folder: Path, *, last: str) -> None:
+def _written(name: str) -> bool:
+    """Whether a run or a sweep writes a file of this name."""
+    return run_folder.is_ours(name) or bool(_SWEEP_FILES.match(name))
+
+
+def _empty(folder: Path, *, last: str, ours: Callable[[str], bool] = _written) -> None:
     """Remove what runs write from a folder, `last` after all others; through the open folder, past any link."""
     handle = os.open(folder, _OPEN)
     try:
@@ -275,7 +349,7 @@ def _empty(folder: Path, *, last: str) -> None:
                 finally:
                     os.close(inner)
                 os.rmdir(name, dir_fd=handle)
-            elif run_folder.is_ours(name) or _SWEEP_FILES.match(name):
+            elif ours(name):
                 os.unlink(name, dir_fd=handle)
     finally:
         os.close(handle)

@@ -9,23 +9,20 @@ Laws:
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
-import sys
-from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
-from chaosllm.adapters import run_meta
-from chaosllm.chunk_gaps import MOST
+from chaosllm.adapters import run_lines, run_meta
 from chaosllm.errors import Blame, ChaosError, Exit
 from chaosllm.record import OUTCOMES, SCHEMA, Control, Event
+from chaosllm.sources import ACCESS_LOG, ATTACHED, source_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +36,7 @@ SAMPLES = "samples.npz"
 SAMPLES_RAW = "samples.bin"  # while running: fixed-width records, so that a kill loses nothing
 SAMPLES_TEXT = "samples.jsonl"
 CONTROL = "control.jsonl"
+LOG = "log.jsonl"  # commands and what else happened (supervisor/log.py writes it)
 SUMMARY = "summary.json"
 REPORT = "report.html"
 MARKDOWN = "summary.md"
@@ -47,13 +45,15 @@ PLOTS = "plots"
 #: What a folder may hold for `--out` to take it over: only an earlier run of ours.
 _OURS = {
     SCENARIO, META, EVENTS, SAMPLES, SAMPLES_RAW, SAMPLES_TEXT, CONTROL, SUMMARY, REPORT, MARKDOWN, PLOTS, "junit.xml",
-    "ca",
+    "ca", LOG,
 }  # fmt: skip
 #: What is a folder of files in it; the second holds a run's CA and goes with the run's end.
 INNER = (PLOTS, "ca")
 _LOGS = re.compile(r"^(app|proxy|driver|simulator|crash)\.log$")
 #: What `write` leaves behind when it is killed.
 _HALF = re.compile(r"^\.(.+)\.half$")
+#: Lines of a log that are read: an hour of fifty commands a second.
+MOST_EVENTS = 200_000
 
 #: A record of samples.bin: struct "<QdddddiiidB", 69 bytes.
 _RECORD = [
@@ -166,65 +166,24 @@ def pack_samples(folder: Path) -> int:
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
     """The JSON objects of a line file; a line that is none (cut off by a kill) is passed over."""
-    if not path.is_file():
-        return
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                value = _json(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(value, dict):
-                yield value
-
-
-def _json(text: bytes) -> Any:
-    """The value, without halves of surrogate pairs, which no output can bear; raises ValueError, RecursionError."""
-    value = json.loads(text.decode("utf-8"))
-    if b"\\ud" in text or b"\\uD" in text:
-        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    return value
+    return run_lines.objects(path)
 
 
 def events(folder: Path) -> list[Event]:
     """The calls of a run; a line that is no event is passed over."""
-    return [event for stored in lines(folder / EVENTS) if (event := _event(stored)) is not None]
+    return run_lines.events(folder / EVENTS)
 
 
-def _event(stored: dict[str, Any]) -> Event | None:
-    try:
-        event = Event.from_json(stored)
-    except (ValueError, KeyError, TypeError):
-        return None
-    times = (event.t_answer, event.t_first, event.t_end, event.retry_after, event.client_timeout, event.late_max)
-    counts = (event.index, event.attempt, event.ordinal, event.bytes, event.tokens_in, event.tokens_out)
-    words = (event.call, event.provider, event.endpoint, event.model, event.phase, event.why, event.reason, event.shape)
-    sound = (
-        all(isinstance(found, list) for found in (event.head, event.tail, event.withheld, event.late))
-        and all(isinstance(found, dict) for found in (event.asked, event.done))
-        and run_meta.number(event.t)
-        and all(time is None or run_meta.number(time) for time in times)
-        and all(_count(count) for count in counts)
-        and all(count is None or _count(count) for count in (event.operation, event.status))
-        and all(isinstance(word, str) for word in words)
-        and all(isinstance(one.tool, str) for one in event.effects)
-        and all(_count(part) for one in event.effects for part in (one.arguments, one.id, one.result))
-        and all(isinstance(part.rule, str) and isinstance(part.why, str) for part in event.rules)
-        and all(_count(part) for ends in (event.head, event.tail, event.withheld, event.late) for part in ends)
-        and all(run_meta.number(part) for parts in (event.asked, event.done) for part in parts.values())
-    )
-    return event if sound else None
-
-
-def _count(value: Any) -> bool:
-    return isinstance(value, int) and 0 <= value < 1 << 63
+def log(folder: Path) -> Iterator[dict[str, Any]]:
+    """The events of a log; a line that is none is passed over, and so is all that is beyond MOST_EVENTS."""
+    return islice(lines(folder / LOG), MOST_EVENTS)
 
 
 def meta(folder: Path) -> dict[str, Any]:
     """meta.json; raises ChaosError when the folder is no run folder, or of a schema newer than ours."""
     what = "does not exist" if not folder.exists() else "is a file" if not folder.is_dir() else ""
     try:
-        found = {} if what else _json((folder / META).read_bytes())
+        found = {} if what else run_lines.value((folder / META).read_bytes())
     except FileNotFoundError:
         what = f"is no run folder: it has no {META}"
         found = {}
@@ -247,16 +206,26 @@ def meta(folder: Path) -> dict[str, Any]:
 
 def missing(folder: Path) -> list[str]:
     """The records that a finished run has and this folder lacks."""
-    wanted = [SCENARIO, META, EVENTS, SAMPLES_TEXT]
+    attached = source_of(meta(folder)) == ATTACHED  # which has no samples, as its name says
+    wanted = [SCENARIO, META, EVENTS, *([] if attached else [SAMPLES_TEXT])]
     lacks = [name for name in wanted if not (folder / name).is_file()]
-    if not (folder / SAMPLES).is_file() and not (folder / SAMPLES_RAW).is_file():
+    if not attached and not (folder / SAMPLES).is_file() and not (folder / SAMPLES_RAW).is_file():
         lacks.append(SAMPLES)
     return lacks
 
 
 def load(folder: Path) -> Run:
     """The run in a folder, to be judged; raises ChaosError when it is none or its scenario is gone."""
-    from chaosllm.join import Samples, join  # noqa: PLC0415  # late: brings NumPy
+    with run_lines.uncollected():
+        return _load(folder)
+
+
+def _load(folder: Path) -> Run:
+    from chaosllm.columns import Samples  # noqa: PLC0415  # late: brings NumPy
+    from chaosllm.grouping import linked  # noqa: PLC0415  # as above
+    from chaosllm.join import join  # noqa: PLC0415  # as above
+    from chaosllm.live.steering import Steering  # noqa: PLC0415  # late, as reading
+    from chaosllm.live.told import commands  # noqa: PLC0415  # as above
     from chaosllm.reader import read  # noqa: PLC0415  # late: brings pydantic
 
     found = meta(folder)
@@ -266,7 +235,7 @@ def load(folder: Path) -> Run:
     text = path.read_bytes()
     scenario = read(text, file=str(path)).unwrap()
     columns = _columns(folder)
-    texts = _texts(folder, columns["operation"])
+    texts = run_lines.texts(folder / SAMPLES_TEXT, columns["operation"])
     samples = Samples(**columns, error=texts.error, marks=texts.marks, prints=texts.prints, gaps=texts.gaps)
     found["missing"] = [*missing(folder), *(f"{name} of {META}" for name in found.pop("unreadable", ()))]
     if found.get("scenario", ours := run_meta.digest(text)) != ours:
@@ -275,42 +244,18 @@ def load(folder: Path) -> Run:
         found["missing"].append(f"{SAMPLES_TEXT} of {texts.lost} operations")
     calls = events(folder)
     found["events_read"] = len(calls)
+    found["commands"], found["commands_left_out"] = commands(log(folder))
+    found["written"] = []  # whatever a file says of it: nobody retimed a phase
+    if (said := found.get("steering")) is not None:
+        try:
+            written, scenario = scenario, Steering.from_json(scenario, said).timed
+            found["written"] = [phase.duration for phase in written.phases]
+        except (KeyError, ValueError):
+            found["steering"] = None
+            found["missing"].append(f"steering of {META}")
+    if source_of(found) == ACCESS_LOG:
+        calls = linked(calls, texts.traces)
     return join(scenario, samples, calls, found, control=_controls(folder))
-
-
-@dataclass(slots=True)
-class _Texts:
-    """What samples.jsonl says of each row; `lost` are the rows that it says nothing of."""
-
-    error: list[str]
-    marks: list[tuple[str, ...]]
-    prints: list[Sequence[int]]
-    gaps: list[Sequence[int]]
-    lost: int = 0
-
-
-def _texts(folder: Path, operations: np.ndarray[Any, Any]) -> _Texts:
-    """Read line by line into columns: a million rows as objects of their own would take a gigabyte."""
-    n = len(operations)
-    rows = {int(operation): row for row, operation in enumerate(operations)}
-    found = _Texts([""] * n, [()] * n, [()] * n, [()] * n)
-    told = bytearray(n)
-    known: dict[tuple[str, ...], tuple[str, ...]] = {}  # marks are few, and the same for most
-    for line in lines(folder / SAMPLES_TEXT):
-        operation = line.get("operation")
-        row = rows.get(operation) if isinstance(operation, int) else None
-        if row is None:
-            continue
-        told[row] = 1
-        found.error[row] = sys.intern(str(line.get("error", "")))
-        if marks := _words(line.get("marks")):
-            found.marks[row] = known.setdefault(tuple(marks), tuple(marks))
-        if prints := line.get("prints"):
-            found.prints[row] = array("I", _prints(prints))
-        if gaps := _gaps(line.get("gaps")):
-            found.gaps[row] = gaps
-    found.lost = n - sum(told)
-    return found
 
 
 def _columns(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -347,16 +292,6 @@ def _sound(columns: dict[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any
     return columns
 
 
-def _words(stored: Any) -> list[str]:
-    return [word for word in stored if isinstance(word, str)] if isinstance(stored, list) else []
-
-
-def _gaps(stored: Any) -> list[int]:
-    if not isinstance(stored, list) or len(stored) % 2 or not all(_count(one) and one < 1 << 31 for one in stored):
-        return []
-    return stored if all(one <= MOST for one in stored[::2]) else []
-
-
 def _controls(folder: Path) -> list[Control]:
     """What came of the control routes; a line that is none is passed over, and so is a file that is not there."""
     return [
@@ -365,13 +300,5 @@ def _controls(folder: Path) -> list[Control]:
         if isinstance(line.get("route"), str)
         and run_meta.number(line.get("t_due"))
         and run_meta.number(line.get("t_end"))
-        and _count(line.get("status"))
+        and run_lines.count(line.get("status"))
     ]
-
-
-def _prints(stored: str) -> list[int]:
-    try:
-        raw = base64.b64decode(stored)
-    except (ValueError, TypeError):
-        return []
-    return [int.from_bytes(raw[at : at + 4], "little") for at in range(0, len(raw) - len(raw) % 4, 4)]

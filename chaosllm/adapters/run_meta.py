@@ -15,10 +15,25 @@ from typing import Any
 #: Kind of each value at the top: text, a number, a list, a part of its own.
 _TOP: Mapping[str, type] = {
     **dict.fromkeys(("version", "name", "scenario", "started", "stopped", "app", "target", "loop", "app_ended"), str),
+    "source": str,
+    "access_log": dict,
     **dict.fromkeys(("schema", "seed"), int),
     **dict.fromkeys(("failures", "vitals"), list),
     **dict.fromkeys(
-        ("driver", "proxy", "calibration", "clock", "preflight", "bypass", "machine", "versions", "ports"), dict
+        (
+            "driver",
+            "proxy",
+            "calibration",
+            "clock",
+            "preflight",
+            "bypass",
+            "machine",
+            "versions",
+            "ports",
+            "stop",
+            "steering",
+        ),
+        dict,
     ),
 }
 #: Inside parts each value is a number, but for these.
@@ -33,12 +48,20 @@ _TEXTS = {
     "what",
     "hint",
     "newest",
+    "file",
+    "time_is",
+    "kind",
+    "text",
+    "who",
 }
 #: Parts of parts in which every value is a number, whatever it is called: an outcome is called `error`.
 _COUNTS = {"outcomes", "by_rule", "paths", "tokens", "delay", "share"}
-_FREE = {"versions", "ports", "preflight"}  # shown only, and by code that takes whatever it finds
+#: Shown only, or read by code that takes whatever it finds.
+_FREE = {"versions", "ports", "preflight", "steering"}
 #: Above every count and time that a run can have: Python's integers know no end, floats and NumPy's do.
 _MOST = 1 << 53
+#: A tuple, because the union of both is made anew each time, and this is asked of each number of each call.
+_NUMBERS = (int, float)
 
 
 def digest(scenario: bytes) -> str:
@@ -63,6 +86,8 @@ def sound(meta: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             kept[name] = value
     if meta.get("failures", ()) is None:
         lost.append("failures")  # an account that was given has a list, be it an empty one
+    if kept.get("stop") is not None and not kept.get("stopped"):
+        lost.append("stopped")  # else what was ended by hand could be judged as whole
     return kept, sorted(lost)
 
 
@@ -79,6 +104,8 @@ def _fits(key: str, value: Any) -> bool:
         return isinstance(value, str)
     if key in _COUNTS:
         return isinstance(value, dict) and all(map(_counts, value.values()))
+    if key == "workers":  # of a proxy with several: its newest second, by worker
+        return isinstance(value, list) and all(isinstance(one, dict) and _counts(one) for one in value)
     if key == "tasks":
         return isinstance(value, dict) and all(_fits(str(name), inner) for name, inner in value.items())
     return number(value)
@@ -91,4 +118,4 @@ def _counts(value: Any) -> bool:
 
 def number(value: Any) -> bool:
     """Whether it is a number that can be reckoned with; true and false are, too."""
-    return isinstance(value, int | float) and abs(value) < _MOST and math.isfinite(value)
+    return isinstance(value, _NUMBERS) and abs(value) < _MOST and math.isfinite(value)

@@ -49,8 +49,8 @@ def read_scenario(
     found = _text(path)
     reading = read(found, file=str(path), load=loader(path.parent), sets=sets, scale=duration_scale)
     if reading.scenario is None:
-        _no_suite(path, found)
-    return _driving(reading, environ, starts=starts)
+        refuse_others(path, found)
+    return driving(reading, environ, starts=starts)
 
 
 def read_scenarios(
@@ -70,9 +70,9 @@ def read_scenarios(
     found = _text(path)
     made = readings(found, file=str(path), load=loader(path.parent), sets=sets, scale=duration_scale)
     if wrong := dict.fromkeys(one for reading in made if reading.scenario is None for one in reading.problems):
-        _no_suite(path, found)
+        refuse_others(path, found)
         raise ScenarioError(list(wrong))
-    return [_driving(reading, environ, starts=starts) for reading in made]
+    return [driving(reading, environ, starts=starts) for reading in made]
 
 
 def _text(path: Path) -> bytes:
@@ -87,13 +87,23 @@ def _text(path: Path) -> bytes:
         ) from error
 
 
-def _no_suite(path: Path, text: bytes) -> None:
-    if kind_of(text) == "suite":
+def refuse_others(path: Path, text: bytes) -> None:
+    """Raise ChaosError for a file that is a suite or a game-day plan, where a scenario is wanted."""
+    kind = kind_of(text)
+    if kind == "gameday":
+        raise is_a_plan(path)
+    if kind == "suite":
         hint = "name one of its scenarios; run and validate take suites"
         raise ChaosError(f"{path} is a suite", hint=hint, blame=Blame.SCENARIO, exit_code=Exit.USAGE)
 
 
-def _driving(reading: Reading, environ: Mapping[str, str] | None, *, starts: bool) -> Reading:
+def is_a_plan(path: Path) -> ChaosError:
+    """What is said of a game-day plan where a scenario or a suite is wanted."""
+    hint = f"play it with: chaosllm gameday {path}; explain and validate take it too"
+    return ChaosError(f"{path} is a game-day plan", hint=hint, blame=Blame.SCENARIO, exit_code=Exit.USAGE)
+
+
+def driving(reading: Reading, environ: Mapping[str, str] | None, *, starts: bool) -> Reading:
     """The reading, with what driving load needs beyond a valid scenario."""
     accept = reading.unwrap().accept
     reading = replace(reading, problems=[*reading.problems, *warn_of_days(accept, today())])

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chaosllm.adapters.scenario_file import read_scenarios, today
+from chaosllm.adapters.scenario_file import is_a_plan, read_scenarios, today
 from chaosllm.errors import Blame, ChaosError, Exit, Problem, ScenarioError, Where
 from chaosllm.language.accept import warn_of_days
 from chaosllm.language.overrides import FILE
@@ -53,8 +53,8 @@ class Chosen:
                 # with the places that the file's own days have
                 made = [replace(new, problems=old.problems) for new, old in zip(again, made, strict=True)]
         except ScenarioError as error:
-            raise ScenarioError(self._placed(error.problems)) from None
-        said = [self._placed(reading.problems) for reading in made]
+            raise ScenarioError(self.placed(error.problems)) from None
+        said = [self.placed(reading.problems) for reading in made]
         said[0] = [*self.warnings, *said[0]]
         return [replace(reading, problems=problems) for reading, problems in zip(made, said, strict=True)]
 
@@ -67,7 +67,7 @@ class Chosen:
         both = [{name: getattr(one, name) for name in names} for one in (*scenario.accept, *added)]
         return [{name: value for name, value in one.items() if value is not None} for one in both] if added else []
 
-    def _placed(self, problems: Sequence[Problem]) -> list[Problem]:
+    def placed(self, problems: Sequence[Problem]) -> list[Problem]:
         """Problems of the suite's settings at their lines in the suite, those of `--set` numbered by themselves."""
         places = self.entry.places if self.entry else ()
         found = []
@@ -97,7 +97,9 @@ def chosen(paths: Sequence[Path]) -> list[Chosen]:
                 hint = "name a scenario, a suite, or a folder of scenarios; `chaosllm list scenarios` shows ours"
                 raise ChaosError(what, hint=hint, blame=Blame.SCENARIO, exit_code=Exit.USAGE)
             found += inside
-        elif kind_of_file(path) == "suite":
+        elif (kind := kind_of_file(path)) == "gameday":
+            raise is_a_plan(path)
+        elif kind == "suite":
             reading = suite(path)
             problems += [] if reading.suite else reading.problems
             found += members(path, reading)
@@ -127,7 +129,7 @@ def suite(path: Path) -> SuiteReading:
     except OSError as error:
         what = f"{path} cannot be read: {(error.strerror or str(error)).lower()}"
         raise ChaosError(what, hint="name a suite; `chaosllm list suites` shows ours", exit_code=Exit.USAGE) from error
-    reading = read_suite(text, str(path), lambda name: _others(path.parent, name))
+    reading = read_suite(text, str(path), lambda name: others(path.parent, name))
     days = warn_of_days(reading.suite.accept, today()) if reading.suite else []
     return replace(reading, problems=[*reading.problems, *days])
 
@@ -158,12 +160,12 @@ def _yaml(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _others(folder: Path, path: str) -> list[str] | None:
-    """None when a suite in `folder` may name `path`; else the scenarios near it, as it would write them."""
+def others(folder: Path, path: str) -> list[str] | None:
+    """None when a suite or plan in `folder` may name `path`; else the scenarios near it, as it would write them."""
     here = folder.resolve()
     root = here.parent
     meant = (here / path).resolve()
-    if meant.is_file() and meant.is_relative_to(root) and kind_of_file(meant) != "suite":
+    if meant.is_file() and meant.is_relative_to(root) and kind_of_file(meant) not in ("suite", "gameday"):
         return None
     near = {*root.glob("*.y*ml"), *root.glob("*/*.y*ml"), *here.glob("*/*.y*ml")}  # no further: it may be a whole home
     ours = [one for one in near if one.resolve().is_relative_to(root) and kind_of_file(one) == "scenario"]

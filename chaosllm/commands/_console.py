@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self, TextIO
 
@@ -12,7 +13,8 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from chaosllm.live_view import LiveView, Queue
+from chaosllm.live.stopping import Reading
+from chaosllm.live.view import LiveView, Queue
 from chaosllm.renderers import _live
 from chaosllm.scenario import Scenario
 
@@ -75,14 +77,19 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Something to know beside the stages."""
-        if not self._quiet:
-            self._console.print(f"{self._label}note: {text}", markup=False)
+        self.tell(f"note: {text}")
 
-    def progress(self, driver: dict[str, Any], proxy: dict[str, Any]) -> None:
+    def tell(self, text: str) -> None:
+        """A line that stays."""
+        if not self._quiet:
+            # What is no terminal has no width to fold at, and whoever searches a log wants each line whole.
+            self._console.print(f"{self._label}{text}", markup=False, soft_wrap=not self._console.is_terminal)
+
+    def progress(self, driver: dict[str, Any], proxy: dict[str, Any], outside: Sequence[Reading] = ()) -> None:
         """A second passed."""
         if self._quiet:
             return
-        self._view.see(driver, proxy)
+        self._view.see(driver, proxy, outside)
         if self._moves:
             if self._live is None:
                 self._clear()
@@ -97,12 +104,20 @@ class Progress:
             self._last = time.monotonic()
             self._console.print(self._label + _live.line(self._view), markup=False, soft_wrap=True)
 
+    def retimed(self, scenario: Scenario) -> None:
+        """Phases last as long as they do in this one."""
+        self._view.scenario = scenario
+
     def redraw(self) -> None:
         """Draw the view as large as the terminal is now; nothing where there is none."""
         if self._live is None:
             return
         self._unfold()
         self._live.refresh()
+
+    def close(self) -> None:
+        """Take away what is drawn."""
+        self._clear()
 
     def _frame(self) -> Group:
         size = self._console.size

@@ -9,10 +9,7 @@ import traceback
 import click
 from click.core import ParameterSource
 
-from chaosllm.errors import Blame, ChaosError, ScenarioError
-
-#: Who the sentence is about: errors with these two to blame begin with a verb.
-_SUBJECTS = {Blame.TARGET: "the app ", Blame.UPSTREAM: "the provider "}
+from chaosllm.errors import ChaosError, ScenarioError
 
 
 def explain(error: ChaosError) -> None:
@@ -21,7 +18,7 @@ def explain(error: ChaosError) -> None:
         for problem in error.problems:
             click.echo(str(problem), err=True)
         return
-    click.echo(f"error: {_SUBJECTS.get(error.blame, '')}{error.what}", err=True)
+    click.echo(f"error: {error.sentence}", err=True)
     if error.hint:
         click.echo(f"  try: {error.hint}", err=True)
 

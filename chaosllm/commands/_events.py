@@ -1,17 +1,25 @@
-"""What `run --json` prints: a JSON object a line, each with a `type`, the last of each run with all of its summary."""
+"""What `run --json` prints: a JSON object a line, each with a `type`, the last of each run with all of its summary.
+
+Of several runs there is one before the first and one after the last, which holds the summary of all.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from chaosllm.live_view import LiveView, Queue
+from chaosllm.live.stopping import Reading
+from chaosllm.live.view import LiveView, Queue
 from chaosllm.scenario import Scenario
+
+if TYPE_CHECKING:
+    from chaosllm.adapters.supervisor.order import Order
 
 
 class Events:
@@ -43,7 +51,7 @@ class Events:
                  "rules": [{"rule": rule.name, "fault": rule.fault.name} for rule in one.rules]}
                 for one in scenario.phases
             ],
-            stop_when=[one.text for one in scenario.stop_when],
+            stop_when=[*scenario.stops],
         )  # fmt: skip
 
     def say(self, text: str) -> None:
@@ -54,16 +62,22 @@ class Events:
         """Something to know beside the stages."""
         self._say("note", text=text)
 
-    def progress(self, driver: dict[str, Any], proxy: dict[str, Any]) -> None:
+    def progress(self, driver: dict[str, Any], proxy: dict[str, Any], outside: Sequence[Reading] = ()) -> None:
         """A second passed."""
         if self._quiet:
             return
-        self._view.see(driver, proxy)
+        self._view.see(driver, proxy, outside)
         now = self._view.figures
         if now.phase and now.phase != self._phase:
             self._phase = now.phase
             self._say("phase", phase=now.phase, role=str(now.role), t=round(now.t, 3), left=round(now.phase_left, 3))
         self._say("progress", **now.to_json())
+
+    def retimed(self, scenario: Scenario) -> None:
+        """Phases last as long as they do in this one."""
+        self._view.scenario = scenario
+        phases = [{"phase": one.name, "start": one.start, "duration": one.duration} for one in scenario.phases]
+        self._say("retimed", phases=phases, duration=scenario.duration)
 
     def finished(self, told: Mapping[str, Any]) -> None:
         """The run is over: its findings one by one, then all that is known of it."""
@@ -75,6 +89,28 @@ class Events:
     def _say(self, kind: str, **told: Any) -> None:
         if not self._quiet:
             write({"type": kind, **told})
+
+
+class SuiteEvents:
+    """Tells of several runs what is no single one's: before the first, and after the last."""
+
+    def __init__(self, name: str, orders: Sequence[Order]) -> None:
+        self._name = name
+        self._orders = orders
+
+    def started(self) -> None:
+        """What is going to be run, in order."""
+        rows = [
+            {"scenario": one.name, "seed": one.seed, "duration": one.duration}
+            for one in (order.scenario for order in self._orders)
+        ]
+        duration = sum(order.scenario.duration for order in self._orders)
+        write({"type": "suite_started", "suite": self._name, "of": len(rows), "duration": duration, "scenarios": rows})
+
+    def finished(self, summary: Mapping[str, Any] | None, folder: Path | None, code: int) -> None:
+        """What all runs came to together; `summary` is the suite's summary.json, None for dry runs."""
+        told = {"suite": self._name, "verdict": None} if summary is None else summary
+        write({"type": "suite_finished", **told, "folder": str(folder) if folder else None, "exit": int(code)})
 
 
 def write(value: Mapping[str, Any]) -> None:

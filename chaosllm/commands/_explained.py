@@ -17,7 +17,7 @@ from chaosllm.explanation import (
     PhaseStory,
     RuleStory,
 )
-from chaosllm.scenario import Role, Scenario
+from chaosllm.scenario import Role, Scenario, StopCondition
 from chaosllm.units import format_duration, format_share
 from chaosllm.wording import listed
 
@@ -96,12 +96,13 @@ def _phase(page: _Page, phase: PhaseStory) -> Iterator[str]:
     for rule in phase.rules:
         yield from page.text(f"{rule.name}  {rule.fault}", 4)
         for label, told in (
-            ("what", rule.what), ("when", rule.when), ("which", rule.which), ("expect", _expected(rule)),
+            ("what", rule.what), ("when", rule.when), ("which", rule.which), ("expect", expected_words(rule)),
         ):  # fmt: skip
             yield from page.row(label, told, 6, 14)
 
 
-def _expected(rule: RuleStory) -> str:
+def expected_words(rule: RuleStory) -> str:
+    """How often a rule is expected to strike."""
     if rule.expected is None:
         return rule.note
     mean = f"{rule.expected:,.0f}" if rule.expected >= 10 else f"{rule.expected:.2g}"
@@ -160,11 +161,26 @@ def _findings(page: _Page, found: Explanation, scenario: Scenario) -> Iterator[s
 
 def _stops(page: _Page, scenario: Scenario) -> Iterator[str]:
     for stop in scenario.stop_when:
-        yield from page.text(f"everything, as soon as {stop.text}", 2, 2)
+        yield from page.text(f"everything, as soon as {stop.text}{_over(stop)}", 2, 2)
+    for watched in scenario.probes:
+        often = f"asked every {format_duration(watched.every)}, with {format_duration(watched.timeout)} to answer"
+        yield from page.text(f"everything, as soon as {watched.text} ({often})", 2, 2)
+    if lever := scenario.limits.safety_lever:
+        yield from page.text(
+            f"everything, as soon as the safety lever {lever} is set; while it is, nothing starts", 2, 2
+        )
     yield from page.text(
         f"injection, at the end of each phase; the load, after {format_duration(scenario.duration)}", 2, 2
     )
     yield from page.text(f"each operation, {format_duration(scenario.target.timeout)} after it was due", 2, 2)
+
+
+def _over(stop: StopCondition) -> str:
+    """What a condition looks at, where it does not say so itself."""
+    told = ", at list prices (answers of the simulator count too)" if stop.metric == "spend" else ""
+    if "(" in stop.text:
+        return told
+    return f" over the {'whole run' if stop.window is None else f'last {format_duration(stop.window)}'}{told}"
 
 
 def _cost(found: Explanation) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ from chaosllm.errors import Blame, ChaosError, Exit
 if TYPE_CHECKING:
     from chaosllm.adapters.supervisor.order import Order, Result, Watcher
     from chaosllm.commands._events import Events
-    from chaosllm.live_view import Queue
+    from chaosllm.live.stopping import Reading
+    from chaosllm.live.view import Queue
+    from chaosllm.scenario import Scenario
 
 #: Where WithApp keeps the words after `--`, out of click's sight.
 _COMMAND = "chaosllm.command"
@@ -103,7 +106,7 @@ def checked_rate(text: str) -> str:
 class Watchers:
     """Several watchers of one run."""
 
-    def __init__(self, *watchers: Watcher) -> None:
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
         self._watchers = watchers
 
     def say(self, text: str) -> None:
@@ -116,15 +119,23 @@ class Watchers:
         for one in self._watchers:
             one.note(text)
 
-    def progress(self, driver: dict[str, Any], proxy: dict[str, Any]) -> None:
+    def progress(self, driver: dict[str, Any], proxy: dict[str, Any], outside: Sequence[Reading] = ()) -> None:
         """A second passed."""
         for one in self._watchers:
-            one.progress(driver, proxy)
+            one.progress(driver, proxy, outside)
+
+    def retimed(self, scenario: Scenario) -> None:
+        """Phases last as long as they do in this one."""
+        for one in self._watchers:
+            one.retimed(scenario)
 
 
-def launch(order: Order, *, quiet: bool, events: Events | None = None, queue: Queue | None = None) -> Result:
-    """One run from start to finish, with its progress on stderr, and told to `events`."""
-    from chaosllm.adapters.supervisor.session import Session  # noqa: PLC0415  # late, as above
+def launch(
+    order: Order, *, quiet: bool, events: Events | None = None, queue: Queue | None = None, control: bool = True
+) -> Result:
+    """One run from start to finish, with its progress on stderr, and told to `events`; `control`: `ctl` reaches it."""
+    from chaosllm.adapters.supervisor.controlled import controlled  # noqa: PLC0415  # late, as above
+    from chaosllm.adapters.supervisor.session import Session  # noqa: PLC0415  # as above
     from chaosllm.commands._console import Progress  # noqa: PLC0415  # as above
     from chaosllm.commands._signals import interrupting, resizing  # noqa: PLC0415  # as above
 
@@ -132,9 +143,14 @@ def launch(order: Order, *, quiet: bool, events: Events | None = None, queue: Qu
         # On a terminal that also shows the events a view between them could not be read.
         plain = events is not None and sys.stdout.isatty()
         with Progress(order.scenario, quiet=quiet, plain=plain, queue=queue) as progress:
-            session = Session(order, progress if events is None else Watchers(progress, events))
+            watchers: list[Watcher] = [progress] if events is None else [progress, events]
+            session = Session(order, Watchers(watchers))
             with interrupting([session]), resizing(progress.redraw):
-                return await session.run()
+                if not control:
+                    return await session.run()
+                async with controlled(session, progress.note) as desk:
+                    watchers.append(desk)
+                    return await session.run()
 
     if events is not None:
         events.started()

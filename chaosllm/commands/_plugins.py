@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 #: The kinds that reading and judging a scenario take members of.
-_READ = ("faults", "providers", "findings", "metrics")
+_READ = ("faults", "providers", "findings", "metrics", "probes")
 
 
 def warn_of_plugins(*kinds: str) -> None:

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from chaosllm.errors import Exit
-from chaosllm.renderers._words import clean, holds, score
+from chaosllm.renderers._users import score
+from chaosllm.renderers._words import clean, holds
 from chaosllm.suite_outcome import scored as together
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def scored(results: Sequence[Result]) -> str:
     if len(results) < 2:
         return ""
     found = together([one.material.summary if one.material else None for one in results]).to_json()
-    said = score(found)
+    said = score(found, rest=False)
     missing = ", ".join(found["not_tested"])
     return f"{said}. Not tested: {missing}." if said and missing else said
 

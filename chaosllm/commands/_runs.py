@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chaosllm.commands._launch import check_scale, checked_rate, lacking, launch, the_app
+from chaosllm.commands._output import outlive_reader
 from chaosllm.commands._plugins import warn_of_plugins
 from chaosllm.commands._scenario import ScenarioFile
 from chaosllm.commands._selection import Selection, read_all, selecting
+from chaosllm.commands._suite_page import Diary
 from chaosllm.commands._workers import PROXY_WORKERS
 from chaosllm.errors import Blame, ChaosError, Exit, Level
 
 if TYPE_CHECKING:
     from chaosllm.adapters.supervisor.order import Order, Result
-    from chaosllm.live_view import Queue
+    from chaosllm.live.view import Queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,13 @@ class Wanted:
     name: str = ""  # of the suite; "runs" for what no single suite names
     out: Path | None = None  # where the report of all of them lies, beside their folders
 
-    def each(self, *, quiet: bool, as_json: bool = False) -> Iterator[tuple[Order, Result]]:
+    @property
+    def diary(self) -> Diary | None:
+        """A new record of all runs; None where there is no page of them: of a single run, and of dry ones."""
+        dry = any(order.dry_run for order in self.orders)
+        return None if self.alone or dry or not self.orders else Diary(self.name, self.orders, self.out)
+
+    def each(self, *, quiet: bool, as_json: bool = False, diary: Diary | None = None) -> Iterator[tuple[Order, Result]]:
         """Each with its result, one after the other; none after Ctrl-C. `as_json` tells events on stdout."""
         from chaosllm.adapters.supervisor.order import Result  # noqa: PLC0415  # late, so that --help stays quick
         from chaosllm.commands._events import Events  # noqa: PLC0415  # as above
@@ -41,6 +49,8 @@ class Wanted:
         for at, order in enumerate(self.orders, 1):
             if not self.alone and not quiet:
                 click.echo(f"{at} of {len(self.orders)}: {order.scenario.name}", err=True)
+            if diary is not None and not gone:
+                order = diary.begun(at - 1, results)  # noqa: PLW2901  # the same order, with its folder
             queue = self._queue(at, results)
             events = Events(order.scenario, quiet=quiet, queue=queue) if as_json else None
             result = Result(gone.exit_code, error=gone) if gone else launch(
@@ -55,7 +65,7 @@ class Wanted:
 
     def _queue(self, at: int, results: Sequence[Result]) -> Queue:
         """Where the `at`-th run stands among all."""
-        from chaosllm.live_view import Queue  # noqa: PLC0415  # late, as above
+        from chaosllm.live.view import Queue  # noqa: PLC0415  # late, as above
 
         later = sum(order.scenario.duration for order in self.orders[at:])
         return Queue(at, len(self.orders), counted([result.code for result in results]), later)
@@ -148,6 +158,7 @@ def wanted(
     """All that is to be run, read before the first begins; raises ChaosError and ScenarioError."""
     target, app, words = the_app(ctx, target, app)
     check_scale(duration_scale)
+    outlive_reader()
     from chaosllm.adapters.suite_file import chosen  # noqa: PLC0415  # late, so that --help stays quick
     from chaosllm.adapters.suite_folder import UNNAMED, refuse  # noqa: PLC0415  # as above
     from chaosllm.adapters.supervisor.order import Order  # noqa: PLC0415  # as above

@@ -14,8 +14,8 @@ _SHIPPED = (Path(__file__).parents[1] / "_scenarios", Path(__file__).parents[2] 
 
 
 #: Beside the groups of scenarios, what is made of them (DESIGN section 4), and what they include.
-_SUITES = "suites"
-_OTHERS = {_SUITES, "gamedays", "parts"}
+_SUITES, _DAYS = "suites", "gamedays"
+_OTHERS = {_SUITES, _DAYS, "parts"}
 
 
 def shipped() -> list[Path]:
@@ -29,8 +29,17 @@ def shipped() -> list[Path]:
 
 def shipped_suites() -> list[Path]:
     """The suites that come with chaosllm, as `shipped` gives the scenarios."""
+    return _beside(_SUITES)
+
+
+def shipped_days() -> list[Path]:
+    """The game-day plans that come with chaosllm, as `shipped` gives the scenarios."""
+    return _beside(_DAYS)
+
+
+def _beside(name: str) -> list[Path]:
     folder = _folder()
-    return [_short(path) for path in sorted((folder / _SUITES).glob("*.yaml"))] if folder else []
+    return [_short(path) for path in sorted((folder / name).glob("*.yaml"))] if folder else []
 
 
 def group_of(path: Path) -> str:
@@ -45,7 +54,7 @@ def _folder() -> Path | None:
 
 
 class ScenarioFile(click.Path):
-    """A path; one that is missing and named like a scenario or suite of ours is answered with its path."""
+    """A path; one that is missing and named like a scenario, suite or plan of ours is answered with its path."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -63,9 +72,9 @@ class ScenarioFile(click.Path):
 
 
 def _near(path: Path) -> list[Path]:
-    """Up to three scenarios or suites of ours that a missing path looks like, whatever group they are in."""
+    """Up to three scenarios, suites or plans of ours that a missing path looks like, whatever group they are in."""
     ours: dict[str, list[Path]] = {}
-    for one in (*shipped(), *shipped_suites()):
+    for one in (*shipped(), *shipped_suites(), *shipped_days()):
         ours.setdefault(one.stem, []).append(one)
         if group := group_of(one):  # latency-spike for latency/spike
             ours.setdefault(f"{group}-{one.stem}", []).append(one)

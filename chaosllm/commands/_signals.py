@@ -8,26 +8,49 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
-from chaosllm.adapters.supervisor.session import Session
 from chaosllm.errors import Exit
 
 
+class Interruptible(Protocol):
+    """What a signal ends: a run, or a proxy on its own."""
+
+    @property
+    def judging(self) -> bool:
+        """Leaving now loses only the report."""
+        ...
+
+    def interrupt(self) -> None:
+        """End, and keep what there is; a second time without patience."""
+
+
 @contextlib.contextmanager
-def interrupting(sessions: Sequence[Session]) -> Iterator[None]:
-    """Interrupt these sessions on a signal; needs a running loop."""
+def interrupting(
+    sessions: Sequence[Interruptible],
+    *,
+    also: Callable[[], None] = lambda: None,
+    judging: Callable[[], bool] = lambda: True,
+    quiet: bool = False,
+) -> Iterator[None]:
+    """Interrupt these sessions on a signal, and call `also`; needs a running loop.
+
+    `judging`: whether nothing else runs any more but the drawing of a report. `quiet`: nothing is said of it.
+    """
     loop = asyncio.get_running_loop()
     count = 0
 
     def on_signal() -> None:
         nonlocal count
         count += 1
-        if count > 1 and all(session.judging for session in sessions):
+        if count > 1 and all(session.judging for session in sessions) and judging():
             _show_cursor()
             os._exit(Exit.INTERRUPTED)  # nothing runs any more but the drawing of a report
-        sys.stderr.write("\nstopping; once more to stop at once\n" if count == 1 else "\nstopping at once\n")
+        if not quiet:
+            sys.stderr.write("\nstopping; once more to stop at once\n" if count == 1 else "\nstopping at once\n")
         for session in sessions:
             session.interrupt()
+        also()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)

@@ -32,6 +32,8 @@ def command() -> None:
 def save(name: str, runs: tuple[Path, ...], *, force: bool, as_json: bool) -> int:
     """Keep the figures of runs under a name; one run of each scenario."""
     from chaosllm.adapters import baselines  # noqa: PLC0415  # late, so that --help stays quick
+    from chaosllm.renderers._words import clean  # noqa: PLC0415  # as above
+    from chaosllm.snapshot import NOT_REPEATABLE  # noqa: PLC0415  # as above
 
     baselines.checked(name)
     found = [baselines.of_run(run) for run in runs]
@@ -41,6 +43,9 @@ def save(name: str, runs: tuple[Path, ...], *, force: bool, as_json: bool) -> in
         if one.verdict == "inconclusive":
             why = f" ({one.doubts[0]})" if one.doubts else ""
             click.echo(f"warning: {one.scenario} is inconclusive{why}: a gate against it never passes", err=True)
+        for doubt in one.doubts:
+            if doubt.endswith(NOT_REPEATABLE):
+                click.echo(f"warning: {one.scenario} was {clean(doubt)}: better keep a run of its own", err=True)
     if as_json:
         click.echo(
             json.dumps([{"scenario": one.scenario, "file": str(path)} for path, one in zip(files, found, strict=True)])

@@ -30,8 +30,8 @@ _DAY = 86400.0
     "  chaosllm clean --older-than 14d --keep 3\n"
     "  chaosllm clean --max-size 2GB --yes\n"
     "  chaosllm clean reports/nightly --keep 30 --yes --json\n\n"
-    "Only run folders are removed, known by their files, sweeps with all of their runs, and a suite's page once "
-    "no run is left in its folder: a folder that holds "
+    "Only run folders are removed, known by their files, sweeps with all of their runs, game days with all of their "
+    "steps, and a suite's page once no run is left in its folder; a sweep and a day count as one. A folder that holds "
     "anything else stays, and so do baselines, reports/sample, a run that is being written, and whatever a link "
     "leads to. Without a terminal to ask on, it takes --yes."
 )
@@ -99,6 +99,7 @@ def _read[T](option: str, text: str | None, parse: Callable[[str], T]) -> T | No
 def _checked(folder: Path) -> Path:
     """The folder; raises ChaosError for one that is not to be cleaned."""
     from chaosllm.adapters import run_folder  # noqa: PLC0415  # late, as above
+    from chaosllm.adapters.gameday.record import DAY  # noqa: PLC0415  # as above
 
     what, hint = "", "name the folder that holds the run folders"
     if folder.is_symlink():
@@ -107,6 +108,8 @@ def _checked(folder: Path) -> Path:
         what = "is a file"
     elif (folder / run_folder.META).exists():
         what = "is a run folder itself"
+    elif (folder / DAY).exists():
+        what = "is the folder of a game day itself"
     elif not folder.exists() and folder != Path("reports"):
         what = "does not exist"
     if what:

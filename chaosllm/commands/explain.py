@@ -1,4 +1,4 @@
-"""`chaosllm explain`: what a scenario will do and what it can show, in words, before anything runs."""
+"""`chaosllm explain`: what a scenario or a game day will do and what it can show, in words, before anything runs."""
 
 # ruff: noqa: PLC0415  # imports stand inside, so that --help loads neither numpy nor pydantic
 
@@ -43,22 +43,32 @@ class ScenarioOrFault(ScenarioFile):
     epilog="\b\nExamples:\n"
     "  chaosllm explain scenarios/rate-limit-storm.yaml\n"
     "  chaosllm explain my.yaml --set load.rate=5/s --seed 8\n"
-    "  chaosllm explain truncate\n\n"
-    "Nothing is started. A file with `vary` is told scenario by scenario. Counts are those of the load and the seed "
-    "that the scenario has."
+    "  chaosllm explain truncate\n"
+    "  chaosllm explain scenarios/gamedays/first.yaml > runbook.md\n\n"
+    "Nothing is started. A file with `vary` is told scenario by scenario; a game-day plan as a runbook in Markdown. "
+    "Counts are those of the load and the seed that the scenario has."
 )
-@click.argument("thing", metavar="SCENARIO|FAULT", type=ScenarioOrFault())
+@click.argument("thing", metavar="SCENARIO|PLAN|FAULT", type=ScenarioOrFault())
 @click.option("--set", "sets", metavar="PATH=VALUE", multiple=True, help="Change the scenario, as load.rate=10/s.")
 @click.option("--seed", metavar="N", type=int, help="Another seed: other calls are broken.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(*, thing: Path | str, sets: tuple[str, ...], seed: int | None, as_json: bool) -> None:
-    """Say what a scenario will do, how often, and what it can show; or what a fault does."""
+@click.pass_context
+def command(ctx: click.Context, *, thing: Path | str, sets: tuple[str, ...], seed: int | None, as_json: bool) -> None:
+    """Say what a scenario will do, how often, and what it can show; what a fault does; or the runbook of a plan."""
     if isinstance(thing, str):
         _explain_fault(thing, as_json=as_json)
         return
+    from chaosllm.adapters.suite_file import kind_of_file
+
+    settings = [*sets] if seed is None else [*sets, f"seed={seed}"]
+    if kind_of_file(thing) == "gameday":
+        ctx.exit(_explain_day(thing, settings, as_json=as_json))
+    _explain_scenarios(_read(thing, settings), as_json=as_json)
+
+
+def _explain_scenarios(scenarios: list[Scenario], *, as_json: bool) -> None:
     from chaosllm.explanation import explain
 
-    scenarios = _read(thing, [*sets] if seed is None else [*sets, f"seed={seed}"])
     told = [(explain(scenario), scenario) for scenario in scenarios]
     if as_json:
         rows = [_plain(found, scenario) for found, scenario in told]
@@ -73,6 +83,24 @@ def command(*, thing: Path | str, sets: tuple[str, ...], seed: int | None, as_js
             click.echo(f"\n{'=' * width}")
         for line in lines(found, scenario, width=width, plain=plain):
             click.echo(line.encode("ascii", "replace").decode() if plain else line)
+
+
+def _explain_day(path: Path, sets: list[str], *, as_json: bool) -> int:
+    """Print the runbook; its problems go to stderr. Exit.USAGE when a step cannot start."""
+    from chaosllm.adapters.gameday_file import read_day
+    from chaosllm.commands._runbook import markdown, plain
+    from chaosllm.errors import Exit
+
+    reading = read_day(path, None, sets)
+    day = reading.unwrap()
+    for problem in reading.problems:
+        click.echo(str(problem), err=True)
+    if as_json:
+        click.echo(json.dumps(plain(day, path), indent=1, ensure_ascii=False))
+    else:
+        for line in markdown(day, path):
+            click.echo(line)
+    return Exit.USAGE if reading.errors else Exit.PASS
 
 
 def _read(path: Path, sets: list[str]) -> list[Scenario]:
@@ -112,7 +140,11 @@ def _plain(found: Explanation, scenario: Scenario) -> dict[str, Any]:
         else value
         for key, value in told.items()
     }
-    return plain | {"stop_when": [one.text for one in scenario.stop_when], "fail_on": scenario.fail_on}
+    return plain | {
+        "stop_when": [*scenario.stops],
+        "safety_lever": scenario.limits.safety_lever,
+        "fail_on": scenario.fail_on,
+    }
 
 
 def _shows_shades() -> bool:

@@ -11,7 +11,6 @@ import click
 
 from chaosllm.commands._launch import WithApp
 from chaosllm.commands._runs import asking, counted, wanted
-from chaosllm.commands._suite_page import conclude
 from chaosllm.errors import Exit, Problem, ScenarioError, Where, worst
 
 if TYPE_CHECKING:
@@ -65,7 +64,8 @@ def command(
     passes = inconclusive == "pass"
     results: list[Result] = []
     marks: list[str] = []
-    for order, result in found.each(quiet=quiet):
+    diary = found.diary
+    for order, result in found.each(quiet=quiet, diary=diary):
         _tell(order, result)
         if annotated:
             marks += _marks(order, result, passes=passes)
@@ -79,7 +79,8 @@ def command(
     code = worst(codes)
     if score:
         click.echo(score)
-    conclude(found, results)
+    if diary is not None and results:
+        diary.ended(results)
     click.echo(_conclusion(results, code))
     return code
 

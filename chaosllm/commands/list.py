@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from chaosllm.commands._plugins import warn_of_plugins
-from chaosllm.commands._scenario import group_of, shipped, shipped_suites
+from chaosllm.commands._scenario import group_of, shipped, shipped_days, shipped_suites
 from chaosllm.commands._selection import Selection, read_all, selecting
 
-KINDS = ("faults", "providers", "findings", "metrics", "scenarios", "suites")
+KINDS = ("faults", "providers", "findings", "metrics", "probes", "scenarios", "suites", "gamedays")
 
 
 @click.command(
@@ -27,7 +27,7 @@ KINDS = ("faults", "providers", "findings", "metrics", "scenarios", "suites")
 def command(
     kind: str | None, tags: tuple[str, ...], only: tuple[str, ...], skip: tuple[str, ...], as_json: bool
 ) -> None:
-    """List THINGS: faults, providers, findings, metrics, scenarios or suites.
+    """List THINGS: faults, providers, findings, metrics, probes, scenarios, suites or gamedays.
 
     --tag, --only and --skip choose among scenarios.
     """
@@ -38,7 +38,8 @@ def command(
     selection = Selection(tags, only, skip)
     if kind != "scenarios" and selection != Selection():
         raise click.UsageError("--tag, --only and --skip choose among scenarios: chaosllm list scenarios ...")
-    rows = _scenarios(selection) if kind == "scenarios" else _suites() if kind == "suites" else _members(kind)
+    beside = {"suites": _suites, "gamedays": _days}
+    rows = _scenarios(selection) if kind == "scenarios" else beside[kind]() if kind in beside else _members(kind)
     if as_json:
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
@@ -62,8 +63,8 @@ def _members(kind: str) -> list[dict[str, Any]]:
     strangers = {plugin.name: plugin.package for plugin in plugins(kind) if not plugin.error}
     for name, thing in members(kind).items():
         row = {"name": name, "summary": thing.summary}
-        if kind == "faults":
-            row["fields"] = _fields(thing)
+        if kind in ("faults", "probes"):
+            row["fields"] = _fields(thing) + (_paces() if kind == "probes" else [])
         if name in strangers:
             row["plugin"] = strangers[name]
         row.update({key: str(getattr(thing, key)) for key in ("severity", "unit") if hasattr(thing, key)})
@@ -72,11 +73,18 @@ def _members(kind: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _fields(fault: Any) -> list[str]:
-    """The fault's own keys in a rule, as the JSON Schema has them."""
+def _fields(kind: Any) -> list[str]:
+    """The own keys of a fault in a rule, or of a probe in `stop_when`, as the JSON Schema has them."""
     from chaosllm.language.rules import adapter_of  # noqa: PLC0415  # late, as above
 
-    return list(adapter_of(fault).json_schema().get("properties", {}))
+    return list(adapter_of(kind).json_schema().get("properties", {}))
+
+
+def _paces() -> list[str]:
+    """What every probe may hold beside its own keys."""
+    from chaosllm.language.stops import HEAD  # noqa: PLC0415  # late, as above
+
+    return [*HEAD]
 
 
 def _facts(row: dict[str, Any]) -> str:
@@ -86,6 +94,7 @@ def _facts(row: dict[str, Any]) -> str:
     facts = [format_duration(row["duration"])] if "duration" in row else []
     facts += [f"group {row['group']}"] if row.get("group") else []
     facts += [f"tags {', '.join(row['tags'])}"] if row.get("tags") else []
+    facts += [f"steps {', '.join(row['steps'])}"] if row.get("steps") else []
     facts += [f"runs {', '.join(row['scenarios'])}"] if row.get("scenarios") else []
     return "; ".join(facts)
 
@@ -120,3 +129,16 @@ def _suites() -> list[dict[str, Any]]:
             "file": str(path),
         })  # fmt: skip
     return rows
+
+
+def _days() -> list[dict[str, Any]]:
+    from chaosllm.adapters.gameday_file import read_day  # noqa: PLC0415  # late, as above
+
+    days = [(path, read_day(path, None).unwrap()) for path in shipped_days()]
+    return [
+        {
+            "name": day.name, "summary": day.summary, "duration": day.duration,
+            "steps": [step.name for step in day.steps], "file": str(path),
+        }
+        for path, day in days
+    ]  # fmt: skip

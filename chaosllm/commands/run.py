@@ -8,7 +8,6 @@ import click
 
 from chaosllm.commands._launch import WithApp
 from chaosllm.commands._runs import asking, wanted
-from chaosllm.commands._suite_page import conclude
 from chaosllm.errors import Exit, worst
 
 if TYPE_CHECKING:
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.option(
     "--json", "as_json", is_flag=True,
-    help="Print events on stdout, a JSON object a line; the last of each scenario is its summary.json.",
+    help="Print events on stdout, a JSON object a line; the last of each scenario is its summary.json, and the last "
+    "of several that of all.",
 )  # fmt: skip
 @click.pass_context
 def command(ctx: click.Context, /, *, quiet: bool, as_json: bool, **asked: Any) -> int:
@@ -44,14 +44,23 @@ def command(ctx: click.Context, /, *, quiet: bool, as_json: bool, **asked: Any) 
     With `--json`, `--quiet` leaves of the events the last of each scenario alone.
     """
     found = wanted(ctx, quiet=quiet, **asked)
+    from chaosllm.commands._events import SuiteEvents  # noqa: PLC0415  # late, so that --help stays quick
+
     results: list[Result] = []
-    for order, result in found.each(quiet=quiet, as_json=as_json):
+    diary = found.diary
+    told = SuiteEvents(found.name, found.orders) if as_json and not quiet and not found.alone else None
+    if told is not None:
+        told.started()
+    for order, result in found.each(quiet=quiet, as_json=as_json, diary=diary):
         _show(order, result, as_json=as_json)
         results.append(result)
+    code = worst([result.code for result in results])
     if not found.alone:
         _conclude(found.orders, results, on_stderr=as_json)
-        conclude(found, results, on_stderr=as_json)
-    return worst([result.code for result in results])
+    summary = diary.ended(results, on_stderr=as_json) if diary is not None and results else None
+    if told is not None:
+        told.finished(summary, diary.folder if diary else None, code)
+    return code
 
 
 def _show(order: Order, result: Result, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`chaosllm validate`: every problem of scenarios and suites, with line and column, and nothing started."""
+"""`chaosllm validate`: every problem of scenarios, suites and plans, with line and column, and nothing started."""
 
 # ruff: noqa: PLC0415  # imports stand inside, so that --help loads neither pydantic nor YAML
 
@@ -33,12 +33,14 @@ _STDIN = Path("-")
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Change a value first, as `run --set` does.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array with one object for each scenario and suite.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print an array with one object for each scenario, suite and plan."
+)
 @click.pass_context
 def command(ctx: click.Context, paths: tuple[Path, ...], sets: tuple[str, ...], as_json: bool) -> None:
-    """Check scenarios and suites: files, folders with all that is in them, or - for standard input.
+    """Check scenarios, suites and game-day plans: files, folders with all that is in them, or - for standard input.
 
-    A suite is sound when each of its scenarios is, changed as the suite says.
+    A suite or a plan is sound when each of its scenarios is, changed as it says.
     """
     from chaosllm.adapters.suite_file import kind_of_file
     from chaosllm.errors import Exit
@@ -46,7 +48,9 @@ def command(ctx: click.Context, paths: tuple[Path, ...], sets: tuple[str, ...], 
     rows = []
     warn_of_plugins()
     for path in _files(paths):
-        told = [_suite(path, sets)] if kind_of_file(path) == "suite" else _scenarios(path, sets)
+        kind = kind_of_file(path)
+        one = {"suite": _suite, "gameday": _day}.get(kind)
+        told = [one(path, sets)] if one else _scenarios(path, sets)
         rows += [row for row, _ in told]
         if not as_json:
             for line in dict.fromkeys(line for _, said in told for line in said):  # what is wrong in all is said once
@@ -57,7 +61,7 @@ def command(ctx: click.Context, paths: tuple[Path, ...], sets: tuple[str, ...], 
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:
-    """The scenarios and suites meant, in order; raises click.UsageError for a path with none.
+    """The scenarios, suites and plans meant, in order; raises click.UsageError for a path with none.
 
     Other YAML in a folder is told on stderr and passed over.
     """
@@ -69,10 +73,12 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
             inside = files(path)
             for file, kind in inside:
                 if kind == "other":
-                    click.echo(f"{file}: passed over: neither a scenario (version, name, phases) nor a suite", err=True)
+                    click.echo(
+                        f"{file}: passed over: neither a scenario (version, name, phases), a suite nor a plan", err=True
+                    )
             ours = [file for file, kind in inside if kind != "other"]
             if not ours:
-                raise click.UsageError(f"{path} holds no scenario and no suite")
+                raise click.UsageError(f"{path} holds no scenario, suite or plan")
             found += ours
         elif path != _STDIN and not path.exists():
             raise click.UsageError(f"there is no file {path}; `chaosllm list scenarios` shows ours")
@@ -128,6 +134,25 @@ def _suite(path: Path, sets: tuple[str, ...]) -> tuple[dict[str, Any], list[str]
         row |= {"name": reading.suite.name, "scenarios": names, "duration": seconds}
         plural = "s" * (len(names) != 1)
         lines.append(f"{path}: ok: a suite of {len(names)} scenario{plural}, {format_duration(seconds)} of phases")
+    return row, lines
+
+
+def _day(path: Path, sets: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
+    """(the row for --json, the lines for people)."""
+    from chaosllm.adapters.gameday_file import read_day
+    from chaosllm.units import format_duration
+
+    reading = read_day(path, None, sets)
+    row = _row(path, "gameday", reading.problems, ok=reading.day is not None and not reading.errors)
+    lines = [str(problem) for problem in reading.problems]
+    if (day := reading.day) is not None:
+        count = f"{len(day.steps)} step{'s' * (len(day.steps) != 1)}"
+        row |= {"name": day.name, "steps": [step.name for step in day.steps], "duration": day.duration}
+        if row["ok"]:
+            lines.append(f"{path}: ok: a game day of {count}, {format_duration(day.duration)} of phases")
+        else:
+            out = sum(step.scenario is None for step in day.steps)
+            lines.append(f"{path}: {out} of {count} cannot start; the day could go on with the others")
     return row, lines
 
 

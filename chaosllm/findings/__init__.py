@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 from chaosllm.join import Run
+from chaosllm.sources import Sees
 
 type Severity = Literal["critical", "major", "minor", "info"]
 
@@ -34,12 +35,14 @@ class Finding:
     title: str
     sentence: str  # what was seen, with its numbers
     advice: str  # the fix, concretely
-    evidence: tuple[str, ...]  # "op-17/call-2", at most MOST_EVIDENCE
+    evidence: tuple[str, ...]  # "op-17/call-2", at most MOST_EVIDENCE, each of another operation
+    operations: int | None = None  # that show it, where `count` counts something else, such as waits
 
     def to_json(self) -> dict[str, Any]:
         """The row of summary.json."""
         names = ("code", "severity", "phase", "count", "of", "title", "sentence", "advice")
-        more = {"docs": f"{PAGE}#{self.code}", "evidence": list(self.evidence)}
+        more: dict[str, Any] = {"docs": f"{PAGE}#{self.code}", "evidence": list(self.evidence)}
+        more |= {"operations": self.operations} if self.operations is not None else {}
         return {name: getattr(self, name) for name in names} | more
 
 
@@ -56,6 +59,8 @@ class FindingKind(Protocol):
     advice: ClassVar[str]
     least: ClassVar[int]  # hits before it may be raised or its absence claimed
     joined: ClassVar[bool]  # whether calls must be matched to operations
+    waits: ClassVar[bool] = False  # whether users' waiting shows it, which a machine without a free core lengthens too
+    sees: ClassVar[Sees] = "answers"  # what of a run it needs, at least: see `sources`
     provoked_by: ClassVar[tuple[str, ...]] = ("*",)  # the faults that can bring it to light; `*` is any
 
     def find(self, run: Run) -> list[Finding]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from chaosllm.canaries import mark_of
 from chaosllm.chains import failed
+from chaosllm.columns import Ints, Mask
 from chaosllm.findings import MOST_EVIDENCE, Finding, FindingKind
-from chaosllm.join import Ints, Mask, Run, met_rule
+from chaosllm.join import Run, met_rule
 from chaosllm.record import Event, Outcome
 from chaosllm.scenario import Role
 
@@ -22,7 +23,9 @@ class Tally:
     of: int = 0
     count: int = 0
     hits: set[int] = field(default_factory=set)  # rows of the operations that make up `of`
+    seen: set[int] = field(default_factory=set)  # rows of those that make up `count`
     evidence: list[str] = field(default_factory=list)
+    shown: set[int] = field(default_factory=set)  # rows of those that `evidence` names, each once
     amounts: list[float] = field(default_factory=list)  # whatever the sentence needs
     note: str = ""  # as above
 
@@ -41,7 +44,9 @@ class Tallies:
         tally.hits.add(row)
         if seen:
             tally.count += 1
-            if evidence and len(tally.evidence) < MOST_EVIDENCE and evidence not in tally.evidence:
+            tally.seen.add(row)
+            if evidence and len(tally.evidence) < MOST_EVIDENCE and row not in tally.shown:
+                tally.shown.add(row)
                 tally.evidence.append(evidence)
         if amount is not None:
             tally.amounts.append(amount)
@@ -65,7 +70,7 @@ class Tallies:
                 found.append(
                     Finding(
                         kind.code, kind.severity, phase, tally.count, tally.of, title, say(tally), kind.advice,
-                        tuple(tally.evidence),
+                        tuple(tally.evidence), len(tally.seen) if len(tally.seen) != tally.count else None,
                     )
                 )  # fmt: skip
         return found
@@ -98,9 +103,24 @@ def marked(run: Run, mark: str) -> list[int]:
     fine = run.samples.was(Outcome.GOOD, Outcome.DEGRADED)
     return [
         row
-        for row, marks in enumerate(run.samples.marks)
-        if mark in marks and chosen[row] and not (fine[row] and not any(map(_no_answer, run.attempts_of(row))))
+        for row in _bearing(run, [mark])
+        if chosen[row] and not (fine[row] and not any(map(_no_answer, run.attempts_of(row))))
     ]
+
+
+def _bearing(run: Run, marks: Collection[str]) -> list[int]:
+    """Rows of the operations whose answer bears one of these marks.
+
+    By the few sets of marks that there are, because many findings look for one of them, each in every operation.
+    """
+    if "sets of marks" not in run.memory:
+        sets = [*dict.fromkeys(map(tuple, run.samples.marks))]
+        places = {one: place for place, one in enumerate(sets)}
+        noted = map(places.__getitem__, map(tuple, run.samples.marks))
+        run.memory["sets of marks"] = np.fromiter(noted, dtype=np.int64), sets
+    place, sets = run.memory["sets of marks"]
+    fit = [at for at, one in enumerate(sets) if any(mark in marks for mark in one)]
+    return [int(row) for row in np.flatnonzero(np.isin(place, fit))]
 
 
 def _no_answer(event: Event) -> bool:
@@ -148,9 +168,9 @@ def planted(run: Run, kinds: Sequence[str]) -> dict[int, list[str]]:
     marks = {mark_of(kind): kind for kind in kinds}
     chosen = counted(run)
     found = {
-        row: seen
-        for row, noted in enumerate(run.samples.marks)
-        if chosen[row] and (seen := [marks[mark] for mark in noted if mark in marks])
+        row: [marks[mark] for mark in run.samples.marks[row] if mark in marks]
+        for row in _bearing(run, marks)
+        if chosen[row]
     }
     return {row: seen for row, seen in found.items() if first_met(run, row) is not None}
 
@@ -171,8 +191,7 @@ def planted_findings(kind: FindingKind, run: Run, kinds: Sequence[str], title: s
         kind,
         title,
         lambda tally: (
-            f"{plural(tally.count, 'user')} got {what} ({tally.note}), "
-            f"of {plural(tally.of, 'operation')} that met a fault."
+            f"{tally.count:,} of {plural(tally.of, 'operation')} that met a fault gave the user {what} ({tally.note})."
         ),
     )
 

@@ -6,12 +6,14 @@ from typing import ClassVar, override
 
 import numpy as np
 
+from chaosllm.columns import Mask
 from chaosllm.findings import Finding, FindingKind, Severity
 from chaosllm.findings._evidence import finding_of, plural
-from chaosllm.join import Mask, Run, met_rule
+from chaosllm.join import Run, met_rule
 from chaosllm.metrics._panel import baseline_of
 from chaosllm.metrics.cost_amplification import tokens_billed
 from chaosllm.scenario import Role
+from chaosllm.sources import Sees
 
 #: Tokens billed for each operation over those of the baseline (METHOD section 5).
 MOST_TOKENS = 3.0
@@ -37,6 +39,7 @@ class CostRunaway(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "calls"
     provoked_by: ClassVar[tuple[str, ...]] = ("*",)
 
     @override

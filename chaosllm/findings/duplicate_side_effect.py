@@ -13,6 +13,7 @@ from chaosllm.findings._evidence import Tallies, operations, phase_of, plural
 from chaosllm.join import Run, met_rule
 from chaosllm.record import Effect, Event
 from chaosllm.scenario import Scenario
+from chaosllm.sources import Sees
 
 #: Of operations in which nothing failed: repeats of a tool in more of them are the app's way, whatever fails. Ours:
 #: one in a hundred leaves room for a model that once asks for the same thing again.
@@ -50,6 +51,7 @@ class DuplicateSideEffect(FindingKind):
     )
     least: ClassVar[int] = 1
     joined: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "calls"
     provoked_by: ClassVar[tuple[str, ...]] = ("*",)
 
     def possible(self, scenario: Scenario) -> bool:

@@ -44,8 +44,8 @@ class ErrorLeaked(FindingKind):
             "provider_error",
             "The provider's errors reach users",
             lambda tally: (
-                f"{plural(tally.count, 'user')} saw the provider's own error text or ids, "
-                f"of {plural(tally.of, 'operation')} that met the fault."
+                f"{tally.count:,} of {plural(tally.of, 'operation')} that met the fault showed the user the "
+                "provider's own error text or ids."
             ),
         )
 

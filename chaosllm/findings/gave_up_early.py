@@ -11,6 +11,7 @@ from chaosllm.findings.quota_retried import out_of_quota
 from chaosllm.gaps import may_be_retried
 from chaosllm.join import Run, met_rule
 from chaosllm.record import Outcome
+from chaosllm.sources import Sees
 from chaosllm.units import format_duration
 
 #: The share of the user's deadline that must be left (METHOD section 5).
@@ -34,6 +35,7 @@ class GaveUpEarly(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "status"
     provoked_by: ClassVar[tuple[str, ...]] = ("rate_limit", "overload", "error", "connection", "reset")
 
     @override

@@ -10,6 +10,7 @@ from chaosllm.findings import Finding, FindingKind, Severity
 from chaosllm.findings._evidence import Tallies, counted, first_met, name, phase_of, plural
 from chaosllm.join import Run
 from chaosllm.record import Outcome
+from chaosllm.sources import Sees
 from chaosllm.units import format_duration
 
 
@@ -29,6 +30,8 @@ class Hang(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = False
+    waits: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "status"
     provoked_by: ClassVar[tuple[str, ...]] = (
         "hang",
         "stall",

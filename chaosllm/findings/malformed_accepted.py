@@ -49,8 +49,8 @@ class MalformedAccepted(FindingKind):
             self,
             "Broken answers are passed on as good",
             lambda tally: (
-                f"{plural(tally.count, 'user')} got a broken answer as if it were a good one, "
-                f"of {plural(tally.of, 'operation')} whose last call brought one."
+                f"{tally.count:,} of {plural(tally.of, 'operation')} whose last call brought a broken answer passed "
+                "it on to the user as if it were a good one."
             ),
         )
         promised = any(one.good.json or one.good.schema is not None for one in run.scenario.target.operations)

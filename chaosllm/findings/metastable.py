@@ -11,6 +11,7 @@ from chaosllm.metrics.recovered_share import MEMBER as RECOVERED_SHARE
 from chaosllm.metrics.recovered_share import late
 from chaosllm.record import Outcome
 from chaosllm.scenario import Role
+from chaosllm.sources import Sees
 from chaosllm.units import format_share
 
 #: The good fraction in the second half of R over that of B below which the state has outlived its trigger.
@@ -34,6 +35,8 @@ class Metastable(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = False
+    waits: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "status"
     provoked_by: ClassVar[tuple[str, ...]] = ("*",)
 
     @override

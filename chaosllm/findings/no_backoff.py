@@ -10,6 +10,7 @@ from chaosllm.findings._evidence import Tallies, counted, phase_of, plural
 from chaosllm.gaps import first_gaps
 from chaosllm.join import Run
 from chaosllm.script import Reply
+from chaosllm.sources import Sees
 from chaosllm.units import format_duration
 
 #: A shorter pause is none: a loop without a sleep takes single milliseconds (METHOD section 5).
@@ -33,6 +34,7 @@ class NoBackoff(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "calls"
     provoked_by: ClassVar[tuple[str, ...]] = ("rate_limit", "overload", "error", "quota", "connection", "reset")
 
     def shown_by(self, reply: Reply) -> bool:

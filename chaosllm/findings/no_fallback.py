@@ -9,6 +9,7 @@ from chaosllm.fallbacks import services
 from chaosllm.findings import Finding, FindingKind, Severity
 from chaosllm.findings._evidence import Tallies, counted, first_met, name, phase_of, plural
 from chaosllm.join import Run
+from chaosllm.sources import Sees
 from chaosllm.units import format_share
 
 #: The share of operations that must be served when their primary fails (METHOD metric 16).
@@ -33,6 +34,7 @@ class NoFallback(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "flags"
     provoked_by: ClassVar[tuple[str, ...]] = ("*",)
 
     @override

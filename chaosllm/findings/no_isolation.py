@@ -38,6 +38,7 @@ class NoIsolation(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = False
+    waits: ClassVar[bool] = True
     provoked_by: ClassVar[tuple[str, ...]] = ("hang", "stall", "latency", "connection", "rate_limit", "overload")
 
     @override

@@ -13,6 +13,7 @@ from chaosllm.findings.no_backoff import SHORTEST
 from chaosllm.gaps import first_gaps
 from chaosllm.join import Run
 from chaosllm.script import Reply
+from chaosllm.sources import Sees
 from chaosllm.units import format_duration
 
 #: Coefficient of variation below which pauses are the same; full jitter has 0.58, OpenAI's SDK 0.082 (METHOD 13).
@@ -41,6 +42,7 @@ class NoJitter(FindingKind):
     )
     least: ClassVar[int] = 6
     joined: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "calls"
     provoked_by: ClassVar[tuple[str, ...]] = ("rate_limit", "overload", "error", "quota", "connection", "reset")
 
     def shown_by(self, reply: Reply) -> bool:

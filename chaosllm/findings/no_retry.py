@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, override
 
-from chaosllm.chains import next_attempt, over
+from chaosllm.chains import over
 from chaosllm.fallbacks import services
 from chaosllm.findings import Finding, FindingKind, Severity
 from chaosllm.findings._evidence import Tallies, Tally, operations, phase_of, plural
@@ -13,6 +13,7 @@ from chaosllm.gaps import may_be_retried
 from chaosllm.join import Run, met_rule
 from chaosllm.record import Event, Outcome
 from chaosllm.script import Reply
+from chaosllm.sources import Sees
 
 
 class NoRetry(FindingKind):
@@ -31,6 +32,7 @@ class NoRetry(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "status"
     provoked_by: ClassVar[tuple[str, ...]] = ("rate_limit", "overload", "error")
 
     def shown_by(self, reply: Reply) -> bool:
@@ -46,7 +48,7 @@ class NoRetry(FindingKind):
             at = next((place for place, event in enumerate(attempts) if met_rule(event) and _may_pass(event)), None)
             if at is None or not _in_time(run, row, attempts[at]):
                 continue
-            served = services(run)[row].fell_back or next_attempt(attempts, at, run.usual) is not None
+            served = services(run)[row].fell_back or run.next_attempts(row)[at] is not None
             # `amount` 1: something was done about it.
             failed = bool(bad[row]) and not served
             phase = phase_of(run, row, attempts[at])
@@ -57,7 +59,7 @@ class NoRetry(FindingKind):
 def _say(tally: Tally) -> str:
     return (
         f"None of {plural(tally.of, 'operation')} that met an error which passes was tried again or served otherwise; "
-        f"{plural(tally.count, 'user')} failed."
+        f"{tally.count:,} of them failed."
     )
 
 

@@ -11,6 +11,7 @@ from chaosllm.findings import Finding, FindingKind, Severity
 from chaosllm.findings._evidence import Tallies, Tally, phase_of, plural
 from chaosllm.join import Run
 from chaosllm.record import Ended, Event
+from chaosllm.sources import Sees
 from chaosllm.units import format_duration
 
 #: The faults that hold a call.
@@ -33,6 +34,7 @@ class NoTimeout(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = False
+    sees: ClassVar[Sees] = "calls"
     provoked_by: ClassVar[tuple[str, ...]] = _HOLDS
 
     @override

@@ -10,6 +10,7 @@ from chaosllm.findings._evidence import Tallies, operations, phase_of, plural
 from chaosllm.findings.quota_retried import out_of_quota
 from chaosllm.join import Run
 from chaosllm.script import Reply
+from chaosllm.sources import Sees
 
 #: The request or the key is wrong, and will be (METHOD section 5).
 HOPELESS = frozenset({400, 401, 403, 404, 413, 422})
@@ -32,6 +33,7 @@ class NonRetryableRetried(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "calls"
     provoked_by: ClassVar[tuple[str, ...]] = ("error", "rate_limit", "refusal")
 
     def shown_by(self, reply: Reply) -> bool:

@@ -10,6 +10,7 @@ from chaosllm.findings._evidence import Tallies, operations, phase_of, plural
 from chaosllm.join import Run
 from chaosllm.record import Event
 from chaosllm.script import Reply
+from chaosllm.sources import Sees
 
 
 class QuotaRetried(FindingKind):
@@ -25,6 +26,7 @@ class QuotaRetried(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "calls"
     provoked_by: ClassVar[tuple[str, ...]] = ("quota", "rate_limit")
 
     def shown_by(self, reply: Reply) -> bool:

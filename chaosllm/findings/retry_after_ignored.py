@@ -5,12 +5,12 @@ from __future__ import annotations
 from statistics import median
 from typing import ClassVar, override
 
-from chaosllm.chains import next_attempt
 from chaosllm.findings import Finding, FindingKind, Severity
 from chaosllm.findings._evidence import Tallies, operations, phase_of, plural
 from chaosllm.gaps import TOLERANCE, Gap, asks_to_wait
 from chaosllm.join import Run
 from chaosllm.script import Reply
+from chaosllm.sources import Sees
 from chaosllm.units import format_duration
 
 #: The share of waits that may be too short.
@@ -34,6 +34,7 @@ class RetryAfterIgnored(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "calls"
     provoked_by: ClassVar[tuple[str, ...]] = ("rate_limit", "overload", "quota", "error")
 
     def shown_by(self, reply: Reply) -> bool:
@@ -45,10 +46,9 @@ class RetryAfterIgnored(FindingKind):
         """One finding for each phase that asked for a wait."""
         tallies = Tallies(run)
         for row, attempts in operations(run):
-            for at, event in enumerate(attempts):
+            for event, after in zip(attempts, run.next_attempts(row), strict=True):
                 if not asks_to_wait(event):
                     continue
-                after = next_attempt(attempts, at, run.usual)
                 short = Gap(row, event, after).short if after is not None else 0.0
                 tallies.case(
                     phase_of(run, row, event),
@@ -61,8 +61,8 @@ class RetryAfterIgnored(FindingKind):
             self,
             "Retry-After is ignored",
             lambda tally: (
-                f"{tally.count:,} of {plural(tally.of, 'wait')} were shorter than Retry-After asked for, "
-                f"by {format_duration(median(tally.amounts))} (median)."
+                f"{tally.count:,} of {plural(tally.of, 'wait')}, in {plural(len(tally.seen), 'operation')}, were "
+                f"shorter than Retry-After asked for, by {format_duration(median(tally.amounts))} (median)."
             ),
             raised=lambda tally: tally.count > ALLOWED * tally.of,
         )

@@ -14,6 +14,7 @@ from chaosllm.findings import Finding, FindingKind, Severity
 from chaosllm.findings._evidence import Tallies, operations, phase_of, plural
 from chaosllm.join import Run, is_call, met_rule
 from chaosllm.scenario import Phase, Role
+from chaosllm.sources import ATTACHED, Sees
 
 #: Attempts of one operation above which it is a storm by itself, and the mean above which all are (METHOD
 #: metric 11). Three, the official SDKs' default, are none; Google SRE allows at most 3 tries a request.
@@ -52,6 +53,7 @@ class RetryStorm(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "calls"
     provoked_by: ClassVar[tuple[str, ...]] = ("*",)
 
     @override
@@ -69,14 +71,15 @@ class RetryStorm(FindingKind):
             means[phase] = fmean(tried.by_row.values())
             for row, count in tried.by_row.items():
                 tallies.case(phase, row, seen=count > most, evidence=tried.last_call[row])
-        found = tallies.findings(self, "Retries pile up into a storm", lambda tally: plural(tally.of, "operation"))
+        title = "Failed calls are retried too often"
+        found = tallies.findings(self, title, lambda tally: plural(tally.of, "operation"))
         return [_say(finding, worst[finding.phase], means[finding.phase]) for finding in found]
 
 
 def _say(finding: Finding, worst: int, mean: float) -> Finding:
     sentence = (
         f"{finding.count:,} of {plural(finding.of, 'operation')} that met a failure were tried too often: "
-        f"{worst} times the worst, {mean:.1f} times on average."
+        f"up to {worst} calls in a row for one operation, {mean:.1f} on average."
     )
     return replace(finding, sentence=sentence)
 
@@ -98,11 +101,11 @@ def _tried(run: Run) -> dict[str, _Tried]:
 
 
 def _grows(run: Run, phase: Phase) -> bool:
-    """Whether attempts a second keep growing in a fault phase while almost nothing is good."""
+    """Whether attempts a second keep growing in a fault phase while almost nothing is good, as far as that is known."""
     if phase.role is not Role.FAULT or run.seconds(phase.name) < LEAST_SECONDS:
         return False
     due = run.due(phase.name)
-    if not len(due) or run.good[due].mean() >= NEAR_ZERO:
+    if run.source == ATTACHED or not len(due) or run.good[due].mean() >= NEAR_ZERO:
         return False
     seconds = run.seconds(phase.name)
     borders = phase.start + seconds * np.arange(5) / 4

@@ -52,8 +52,8 @@ class SilentFailure(FindingKind):
             self,
             "Failures are hidden from users",
             lambda tally: (
-                f"{plural(tally.count, 'user')} got an answer that says it is fine and is not, "
-                f"of {plural(tally.of, 'operation')} that met the fault."
+                f"{tally.count:,} of {plural(tally.of, 'operation')} that met the fault gave the user an answer that "
+                "says it is fine and is not."
             ),
         )
 

@@ -12,6 +12,7 @@ from chaosllm.findings._evidence import Tallies, counted, first_met, name, phase
 from chaosllm.join import Run
 from chaosllm.metrics.fallback_delay import delays
 from chaosllm.scenario import Role
+from chaosllm.sources import Sees
 from chaosllm.units import format_duration
 
 #: Seconds after the first failure, and the share of the user's deadline, within which a fallback should answer.
@@ -35,6 +36,7 @@ class SlowFallback(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "flags"
     provoked_by: ClassVar[tuple[str, ...]] = ("*",)
 
     @override

@@ -14,6 +14,7 @@ from chaosllm.join import Run
 from chaosllm.metrics.recovered_share import LEAST_DEADLINES, LEAST_SECONDS
 from chaosllm.metrics.time_to_recover import MEMBER as TIME_TO_RECOVER
 from chaosllm.scenario import Comparator, Role
+from chaosllm.sources import Sees
 from chaosllm.units import format_duration
 
 #: Seconds in which an app should recover, beside its longest backoff (METHOD metric 8).
@@ -37,6 +38,8 @@ class SlowRecovery(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = False
+    waits: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "status"
     provoked_by: ClassVar[tuple[str, ...]] = ("*",)
 
     @override

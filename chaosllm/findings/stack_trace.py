@@ -34,7 +34,7 @@ class StackTrace(FindingKind):
             run,
             "stack_trace",
             "Stack traces reach users",
-            lambda tally: f"{plural(tally.count, 'user')} saw a stack trace or a debug page.",
+            lambda tally: f"{plural(tally.count, 'operation')} showed the user a stack trace or a debug page.",
         )
 
 

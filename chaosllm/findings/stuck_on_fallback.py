@@ -11,13 +11,16 @@ from chaosllm.findings._evidence import finding_of, plural
 from chaosllm.join import Run
 from chaosllm.metrics.recovered_share import late
 from chaosllm.scenario import Role
+from chaosllm.sources import Sees
 
 #: The share of operations in the second half of the recovery that avoid the primary (METHOD section 5).
 MOST_AVOID = 0.9
+#: Seconds of recovery below which nobody can tell: the pause of any breaker would reach into its second half.
+SHORTEST = 3.0
 
 
 class StuckOnFallback(FindingKind):
-    """Raised when in the second half of R at least 90 % of operations still avoid a healthy primary.
+    """Raised when in the second half of R, of at least 3 s, at least 90 % of operations still avoid a healthy primary.
 
     Avoid: they ask another provider or model, or get the declared default, without a call at the primary. Healthy:
     no call at the primary failed meanwhile, and the baseline's operations asked it.
@@ -32,6 +35,7 @@ class StuckOnFallback(FindingKind):
     )
     least: ClassVar[int] = 5
     joined: ClassVar[bool] = True
+    sees: ClassVar[Sees] = "flags"
     provoked_by: ClassVar[tuple[str, ...]] = ("*",)
 
     @override
@@ -41,6 +45,8 @@ class StuckOnFallback(FindingKind):
         usual = frozenset[Place]().union(*primaries(run).values())
         found = []
         for phase in run.phases(Role.RECOVERY) if run.phases(Role.BASELINE) else ():
+            if run.seconds(phase.name) < SHORTEST:
+                continue
             rows = late(run, phase.name)
             stuck = rows[avoided[rows]]
             if len(stuck) < self.least or len(stuck) < MOST_AVOID * len(rows):

@@ -42,8 +42,8 @@ class TruncatedAccepted(FindingKind):
             self,
             "Cut-off answers are passed on as whole",
             lambda tally: (
-                f"{plural(tally.count, 'user')} got a cut-off answer as if it were whole, "
-                f"of {plural(tally.of, 'operation')} whose last call was cut."
+                f"{tally.count:,} of {plural(tally.of, 'operation')} whose last call was cut gave the user the cut-off "
+                "answer as if it were whole."
             ),
         )
 

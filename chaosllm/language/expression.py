@@ -14,6 +14,24 @@ from chaosllm.scenario import Comparator, Objective, StopCondition
 from chaosllm.spelling import cut, shorten, suggest
 from chaosllm.units import parse_duration, parse_money, parse_rate, parse_share
 
+#: Metrics that are known while a run goes on, and may stop it (live/stopping.py) -> their unit. The long name is the
+#: one that `objectives` know too.
+LIVE: dict[str, str] = {
+    **dict.fromkeys(("success_rate", "good_fraction", "degraded_rate", "error_rate", "hang_rate"), "share"),
+    "goodput": "per_second",
+    "latency_p50": "seconds",
+    "latency_p95": "seconds",
+    "attempts": "ratio",
+    "hangs": "count",
+    "spend": "usd",
+}
+#: Short names of theirs.
+SHORT = {"p50": "latency_p50", "p95": "latency_p95"}
+#: Those that count from the run's start, and so look at all of it unless they are given a window.
+GROWING = ("hangs", "spend")
+#: Seconds that the others look at, unless they are given a window.
+WINDOW = 10.0
+
 LONGEST = 200  # characters of one expression; the longest sensible one has 70
 
 _CALL = r"([A-Za-z_][\w-]*)\s*(?:\(\s*([^()]*?)\s*\))?"
@@ -66,22 +84,46 @@ def read_objective(
     return Objective(text, metric, phase, comparator, _bound(metric, units[metric], right), None, where)
 
 
-def read_stop(text: str, *, units: Mapping[str, str]) -> StopCondition:
-    """A stop condition over the last seconds; raises Mistake."""
-    metric, argument, comparator, right = _split(text)
-    _known(metric, units)
-    found = re.fullmatch(r"last\s+(\S.*)", argument or "")
-    if found is None:
-        raise Mistake(f"found {shorten(argument)} as what {metric} looks at", f"write {metric}(last 10s)")
-    window = _unit(parse_duration, found[1], "10s")
-    if window <= 0:
-        raise Mistake("found a window of 0s", f"write {metric}(last 10s)")
+def read_stop(text: str, *, later: Callable[[], Collection[str]] = tuple) -> StopCondition:
+    """A stop condition; raises Mistake. `later` gives the metrics that are known when a run is over."""
+    said, argument, comparator, right = _split(text)
+    metric = SHORT.get(said, said)
+    if metric not in LIVE:
+        raise _not_live(metric, later)
+    window = _window(said, argument) if argument is not None else None if metric in GROWING else WINDOW
     if _REFERENCE.match(right):
         raise Mistake(
             f"found {shorten(right)} as the bound",
-            f"a stop condition needs a number, such as {_EXAMPLES[units[metric]]}",
+            f"a stop condition needs a number, such as {_EXAMPLES[LIVE[metric]]}",
         )
-    return StopCondition(text, metric, window, comparator, _bound(metric, units[metric], right))
+    bound = _bound(metric, LIVE[metric], right)
+    if metric in GROWING and (comparator is not Comparator.GT and not (comparator is Comparator.GE and bound > 0)):
+        what = f"found `{comparator} {right}`, and {metric} begins at 0, so that the run would stop at once"
+        raise Mistake(what, f"write {said} > {_EXAMPLES[LIVE[metric]] if bound == 0 else right}")
+    return StopCondition(text, metric, window, comparator, bound)
+
+
+def _not_live(metric: str, later: Callable[[], Collection[str]]) -> Mistake:
+    if re.fullmatch(r"(latency_)?p\d+(\.\d+)?", metric):
+        return Mistake(
+            f"`{metric}` is not known before the run is over", "the driver tells latency_p50 and latency_p95"
+        )
+    near = suggest(metric, [*LIVE, *SHORT])
+    known = "" if near.startswith("did you mean") else f"expected one of {', '.join(LIVE)}"
+    if metric in later():
+        return Mistake(f"{metric} is not known before the run is over", known or near)
+    return Mistake(f"there is no metric `{cut(metric)}`", known or near)
+
+
+def _window(metric: str, argument: str) -> float:
+    found = re.fullmatch(r"(?:last\s+)?(\d.*)", argument, re.DOTALL)
+    if found is None:
+        what = f"found {shorten(argument)} as what {metric} looks at"
+        raise Mistake(what, f"a stop condition looks at the last seconds: write {metric}(last 10s)")
+    window = _unit(parse_duration, found[1], "10s")
+    if window <= 0:
+        raise Mistake("found a window of 0s", f"write {metric}(last 10s)")
+    return window
 
 
 def _split(text: str) -> tuple[str, str | None, Comparator, str]:

@@ -1,4 +1,4 @@
-"""The JSON Schemas of scenarios and of suites, made from the models and the registry, for editors.
+"""The JSON Schemas of scenarios, suites and game-day plans, made from the models and the registry, for editors.
 
 Looser than the reader by nature: it knows no second key, no file and no line. Whatever the reader
 takes, it takes too.
@@ -11,14 +11,22 @@ import json
 import re
 from typing import Any
 
+from chaosllm.language.expression import LIVE, SHORT
+from chaosllm.language.gameday_model import DayFile
 from chaosllm.language.hover import HOVER, RULE, SUITE
 from chaosllm.language.model import RuleFile, ScenarioFile
 from chaosllm.language.repeats import GroupFile
 from chaosllm.language.rules import adapter_of
+from chaosllm.language.stops import ProbeFile
 from chaosllm.language.suite import SuiteFile
 from chaosllm.registry import members
 
 _USE = r"\$\{(?!env:)[A-Za-z_][A-Za-z0-9_]*(:-[^{}]*)?\}"
+#: A stop condition as far as an editor can tell: a metric that is known while a run goes on, and a comparator.
+_CONDITION = {
+    "type": "string",
+    "pattern": rf"^\s*({'|'.join((*LIVE, *SHORT))})\s*(\([^()]*\))?\s*(<=?|>=?|==)\s*[0-9]",
+}
 _PARAMETER = {"$ref": "#/$defs/Parameter"}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -36,19 +44,13 @@ def build(*, fillable: bool = True) -> dict[str, Any]:
         head["properties"][key].setdefault("description", line)
     names = []
     for name, fault in members("faults").items():
-        own = adapter_of(fault).json_schema(ref_template="#/$defs/" + name + "_{model}")
-        shared.update({f"{name}_{key}": value for key, value in own.pop("$defs", {}).items()})
-        own["description"] = inspect.getdoc(fault) or fault.summary
-        about = getattr(fault, "about", {})  # a plugin's fault may tell of itself alone
-        for key, field in own.get("properties", {}).items():
-            field.setdefault("description", about.get(key, own["description"]))
+        own = _member(name, fault, shared)
         own["properties"] = {
             "fault": {"const": name, "description": fault.summary},
             **own.get("properties", {}),
             **{key: value for key, value in head["properties"].items() if key != "fault"},
         }
         own["required"] = ["fault", *own.get("required", [])]
-        own["additionalProperties"] = False
         shared[f"fault_{name}"] = own
         names.append(name)
     shared["Rule"] = {
@@ -63,6 +65,7 @@ def build(*, fillable: bool = True) -> dict[str, Any]:
         ],
     }
     shared["PhaseFile"]["properties"]["rules"]["items"] = {"$ref": "#/$defs/Rule"}
+    schema["properties"]["stop_when"]["items"] = {"anyOf": [_CONDITION, *_probes(shared)]}
     _compose(schema)
     shared["UpstreamFile"]["properties"]["provider"] = {"enum": list(members("providers"))}
     shared["AcceptFile"]["properties"]["finding"] = {"enum": list(members("findings"))}
@@ -77,6 +80,28 @@ def build(*, fillable: bool = True) -> dict[str, Any]:
     return {"$schema": DIALECT, "title": "chaosllm scenario", **named}
 
 
+def _member(name: str, kind: Any, shared: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what a member's own fields hold; what it refers to is put under `shared`."""
+    own: dict[str, Any] = adapter_of(kind).json_schema(ref_template="#/$defs/" + name + "_{model}")
+    shared.update({f"{name}_{key}": value for key, value in own.pop("$defs", {}).items()})
+    own["description"] = inspect.getdoc(kind) or kind.summary
+    about = getattr(kind, "about", {})  # a plugin's may tell of itself alone
+    for key, field in own.get("properties", {}).items():
+        field.setdefault("description", about.get(key, own["description"]))
+    own["additionalProperties"] = False
+    return own
+
+
+def _probes(shared: dict[str, Any]) -> list[dict[str, str]]:
+    """A reference to the definition of each probe, which is put under `shared`."""
+    head = ProbeFile.model_json_schema()["properties"]
+    for name, probe in members("probes").items():
+        own = _member(name, probe, shared)
+        own["properties"] |= head
+        shared[f"probe_{name}"] = own
+    return [{"$ref": f"#/$defs/probe_{name}"} for name in members("probes")]
+
+
 def build_suite() -> dict[str, Any]:
     """The schema of a suite; each of its scenarios is a path, or a mapping with one."""
     schema = SuiteFile.model_json_schema()
@@ -86,6 +111,50 @@ def build_suite() -> dict[str, Any]:
     }
     schema["$defs"]["AcceptFile"]["properties"]["finding"] = {"enum": list(members("findings"))}
     return {"$schema": DIALECT, "title": "chaosllm suite", **_told(schema, SUITE)}
+
+
+def build_gameday() -> dict[str, Any]:
+    """The schema of a game-day plan; what `with` may hold is said for each fault."""
+    schema = DayFile.model_json_schema()
+    shared = schema["$defs"]
+    step = shared["DayStepFile"]["properties"]
+    for holder in (schema["properties"], step):
+        words = {"enum": ["each", "none"], "description": "each: somebody must say yes; none: it begins by itself"}
+        about = holder["approval"]["description"]
+        holder["approval"] = {"anyOf": [words, {"$ref": "#/$defs/ApprovalFile"}], "description": about}
+    shared.pop("Approving")
+    shared["DayStepFile"]["oneOf"] = [{"required": ["scenario"]}, {"required": ["fault"]}]
+    step["fault"] = {"enum": [*members("faults")], "description": step["fault"]["description"]}
+    shared["ExpectFile"]["properties"]["findings"]["anyOf"][0]["items"] = {"enum": [*members("findings")]}
+    shared["UpstreamFile"]["properties"]["provider"] = {"enum": [*members("providers")]}
+    shown = {key: lines for key, lines in HOVER.items() if key in shared or f"{key}File" in shared}
+    told = _told(schema, shown)
+    rules = build(fillable=False)["$defs"]
+    told["$defs"]["DayStep"]["allOf"] = [_of_fault(name, rules[f"fault_{name}"]) for name in members("faults")]
+    waiting = _referred(told["$defs"]["DayStep"])
+    while waiting:  # what the rules refer to, and nothing else of the scenario's schema
+        one = min(waiting)  # a set has no order, and the shipped text must have one
+        waiting.remove(one)
+        if one not in told["$defs"]:
+            told["$defs"][one] = rules[one]
+            waiting |= _referred(rules[one])
+    return {"$schema": DIALECT, "title": "chaosllm game day", **told}
+
+
+def _of_fault(name: str, rule: dict[str, Any]) -> dict[str, Any]:
+    """That `with` beside a fault holds the fields of its rule."""
+    fields = {key: value for key, value in rule["properties"].items() if key != "fault"}
+    needed = [key for key in rule["required"] if key != "fault"]
+    within = {"type": "object", "properties": fields, "additionalProperties": False, "required": needed}
+    return {
+        "if": {"required": ["fault"], "properties": {"fault": {"const": name}}},
+        "then": {"properties": {"with": within}, **({"required": ["with"]} if needed else {})},
+    }
+
+
+def _referred(schema: Any) -> set[str]:
+    """The definitions that a piece of a schema names."""
+    return set(re.findall(r'"#/\$defs/([^"]+)"', json.dumps(schema)))
 
 
 def text(schema: dict[str, Any] | None = None) -> str:
@@ -124,7 +193,7 @@ def _compose(schema: dict[str, Any]) -> None:
     }
     lists = [schema["properties"][key] for key in ("phases", "upstreams", "objectives", "stop_when")]
     for found in (*lists, shared["PhaseFile"]["properties"]["rules"]):
-        found["items"] = {"anyOf": [found["items"], {"$ref": "#/$defs/Include"}]}
+        found["items"] = {"anyOf": [*found["items"].get("anyOf", [found["items"]]), {"$ref": "#/$defs/Include"}]}
     phases = schema["properties"]["phases"]["items"]["anyOf"]
     group["properties"]["phases"]["items"] = {"anyOf": [*phases]}
     phases.insert(1, {"$ref": "#/$defs/GroupFile"})

@@ -167,6 +167,33 @@ def _expression(value: object) -> object:
     return value
 
 
+def _stop(value: object) -> object:
+    if isinstance(value, list) or (isinstance(value, dict) and any("(" in str(key) for key in value)):
+        raise ValueError(
+            f"found {shorten(value)}, because YAML cut the expression at a colon, comma or brace: "
+            'quote it, such as "success_rate(last 10s) < 20%"'
+        )
+    if not isinstance(value, str | dict):
+        raise ValueError(  # noqa: TRY004  # as above
+            f'found {shorten(value)}, expected a condition such as "success_rate(last 10s) < 20%", '
+            "or a probe such as {http: /healthz}"
+        )
+    return value
+
+
+def check_lever(value: str) -> str:
+    """A safety lever: a file, wherever it lies, or a URL."""
+    # Not kept inside the scenario's folder, because a lever is for whoever looks after the place where chaos runs, who
+    # need not be able to write there; and nothing of the file is read but whether it is there.
+    if "://" in value:
+        return check_http_url(value)
+    if not value.strip() or re.search(r"[\x00-\x1f]", value) or value.startswith("~"):
+        raise ValueError(
+            f"found {shorten(value)}, expected a file, such as /run/chaos-off, or a URL; `~` stands for nothing here"
+        )
+    return value
+
+
 def _key_hash(value: str) -> str:
     # An API key is a secret, so a scenario names it by a hash; 8 digits tell any two keys of a team apart.
     found = re.fullmatch(r"sha256:([0-9a-f]{8,64})", value.lower())
@@ -204,6 +231,13 @@ type CookieName = Annotated[str, AfterValidator(_cookie_name)]
 type Taken = Annotated[str, AfterValidator(_taken)]
 type Text = Annotated[str, AfterValidator(_environment)]
 type Expression = Annotated[str, BeforeValidator(_expression), WithJsonSchema({"type": "string"})]
+type Lever = Annotated[
+    str,
+    AfterValidator(check_lever),
+    WithJsonSchema({"type": "string", "pattern": r"^(https?://\S+|(?!~)(?!.*://).+)$"}),
+]
+#: A condition, or a mapping that `stops` reads as a probe.
+type Stop = Annotated[Any, BeforeValidator(_stop), WithJsonSchema({"type": "string"})]
 type Globs = Annotated[list[str], BeforeValidator(_listed), _one_or_more({"type": "string"})]
 type KeyHashes = Annotated[
     list[Annotated[str, AfterValidator(_key_hash)]], BeforeValidator(_listed), _one_or_more({"type": "string"})

@@ -12,7 +12,18 @@ from pydantic import AfterValidator, Field
 
 from chaosllm.language.accept import AcceptFile
 from chaosllm.language.asking import LoadFile, TargetFile
-from chaosllm.language.kinds import Expression, FileName, Model, Name, PhaseName, Positive, RoleName, check_origin
+from chaosllm.language.kinds import (
+    Expression,
+    FileName,
+    Lever,
+    Model,
+    Name,
+    PhaseName,
+    Positive,
+    RoleName,
+    Stop,
+    check_origin,
+)
 from chaosllm.language.match import MatchFile
 from chaosllm.language.when import WhenFile
 from chaosllm.units import Money, Share
@@ -52,6 +63,10 @@ class LimitsFile(Model):
     max_duration: Positive | None = None
     max_active_faults: Annotated[Share, Field(description="of the calls in flight, at once")] = 1.0
     max_spend: Money | None = None
+    safety_lever: Annotated[
+        Lever | None,
+        Field(description="a file, or a URL: while it is set nothing starts, and what runs is stopped"),
+    ] = None
 
 
 class PriceFile(Model):
@@ -87,7 +102,9 @@ class ScenarioFile(Model):
     phases: Annotated[list[PhaseFile], Field(min_length=1)]
     objectives: Annotated[list[Expression], Field(description="success_rate(storm) >= 95%")] = []
     limits: Annotated[LimitsFile, Field(default_factory=LimitsFile)]
-    stop_when: Annotated[list[Expression], Field(description="success_rate(last 10s) < 20%")] = []
+    stop_when: Annotated[
+        list[Stop], Field(description="success_rate(last 10s) < 20%, or a probe such as {http: /healthz}")
+    ] = []
     fail_on: Annotated[Literal["critical", "major", "none"], Field(description="findings that fail the run")] = (
         "critical"
     )

@@ -29,9 +29,18 @@ class Variable:
 
 
 def variables(document: Document) -> tuple[Variable, ...]:
-    """The variables that the target wants, in the order of the file."""
+    """The variables that the target and the probes want, in the order of the file."""
     target = document.data.get("target")
-    return tuple(
+    listed = document.data.get("stop_when")
+    items = enumerate(listed if isinstance(listed, list) else ())
+    probes = [(at, one.get("headers")) for at, one in items if isinstance(one, dict)]
+    outside = tuple(
+        Variable(name, document.where(path), starts=False)
+        for at, headers in probes
+        for path, text in _texts(headers, ("stop_when", at, "headers"))
+        for name in VARIABLE.findall(text)
+    )
+    return outside + tuple(
         Variable(name, document.where(path), starts=path[1] == "start")
         for path, text in _texts(target, ("target",))
         if path[1:2] and path[1] in ("url", "operation", "operations", "start")

@@ -26,19 +26,20 @@ from chaosllm.spelling import cut, nearest, shorten, suggest
 #: What a file must hold to pass for a scenario among the other YAML of a folder: who it is, and what it does.
 _WHO, _WHAT = ("version", "name"), ("phases", "upstreams", "include", "objectives", "hypothesis")
 
-type Kind = Literal["scenario", "suite", "other"]
+type Kind = Literal["scenario", "suite", "gameday", "other"]
 
 #: For a path where no scenario lies, those that do, relative to the suite's folder; None for one where one lies.
 type Others = Callable[[str], Sequence[str] | None]
 
 
-def _path(value: str) -> str:
+def check_scenario_path(value: str) -> str:
+    """The path of a scenario from the folder of what names it, in one spelling."""
     plain = posixpath.normpath(value) if value else ""
     parts = plain.split("/")
     if not re.search(r"\.ya?ml$", plain) or parts[0] == "~" or re.search(r"[\\:\x00]|^/", plain):
         raise ValueError(f"found {shorten(value)}, expected the path of a scenario, such as ../calm.yaml")
     if parts[1:2] == [".."]:
-        raise ValueError(f"found {shorten(value)}, expected a path that stays in the folder above the suite's")
+        raise ValueError(f"found {shorten(value)}, expected a path that stays in the folder above this file's")
     return plain
 
 
@@ -49,7 +50,7 @@ def _entry(value: object) -> object:
 class EntryFile(Model):
     """A scenario of a suite, with what is changed for it."""
 
-    scenario: Annotated[str, AfterValidator(_path)]
+    scenario: Annotated[str, AfterValidator(check_scenario_path)]
     name: Name | None = None
     set: dict[str, Any] = {}
     duration_scale: Annotated[float, Field(gt=0, lt=10_000)] = 1.0
@@ -102,6 +103,8 @@ def kind_of(text: str | bytes) -> Kind:
     data = document.data
     if not isinstance(data, dict):
         return "other"
+    if "gameday" in data:
+        return "gameday"
     if "suite" in data:
         return "suite"
     return "scenario" if all(any(key in data for key in keys) for keys in (_WHO, _WHAT)) else "other"
@@ -143,11 +146,11 @@ def _listed(document: Document, problems: Problems, others: Others | None) -> No
         if problems.full or not isinstance(entry, dict) or not isinstance(path, str):
             continue
         try:
-            plain = _path(path)
+            plain = check_scenario_path(path)
         except ValueError:  # the model says it
             continue
         if (known := others(plain) if others else None) is not None:
-            problems.add(where, f"there is no scenario {cut(path, 100)}", _meant(plain, known))
+            problems.add(where, f"there is no scenario {cut(path, 100)}", meant(plain, known))
             continue
         name = str(entry.get("name") or plain)
         if name in first:
@@ -156,7 +159,7 @@ def _listed(document: Document, problems: Problems, others: Others | None) -> No
         first.setdefault(name, where)
 
 
-def _meant(path: str, known: Sequence[str]) -> str:
+def meant(path: str, known: Sequence[str]) -> str:
     """The scenario that a wrong path probably means: the same file elsewhere, or one that looks like it."""
     stems = {posixpath.splitext(posixpath.basename(one))[0]: one for one in reversed(known)}
     close = nearest(posixpath.splitext(posixpath.basename(path))[0], stems)

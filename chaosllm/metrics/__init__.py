@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
 from chaosllm.join import Run
+from chaosllm.sources import Sees
 from chaosllm.stats import Floats
 
 type Unit = Literal["share", "seconds", "ratio", "per_second", "count", "usd"]
@@ -65,7 +66,9 @@ class Metric(Protocol):
     unit: ClassVar[Unit]
     needs: ClassVar[Mapping[str, int]]  # by name: the least operations on which a verdict may rest
     better: ClassVar[Better] = ""
+    sees: ClassVar[Sees] = "answers"  # what of a run it needs, at least: see `sources`
     joined: ClassVar[bool] = False  # whether calls must be matched to operations
+    total: ClassVar[bool] = False  # whether it grows with the length of its phase, as a sum does
     whole_run: ClassVar[bool] = False  # whether it is written without a phase
     over_baseline: ClassVar[bool] = False  # whether it is a ratio to the baseline, which then needs as many operations
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, override
+from typing import Any, ClassVar, override
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chaosllm.join import LEAST_MATCH, Ints, Mask, Run
+from chaosllm.columns import Ints, Mask
+from chaosllm.join import LEAST_MATCH, Run
 from chaosllm.metrics import Estimate, Metric, Unit
 from chaosllm.mix import Mix
 from chaosllm.record import Outcome
@@ -62,6 +63,12 @@ def panel(run: Run, phase: str | None) -> Panel | None:
     """The windows of a phase or block; None when it has no operations (or there is no such phase)."""
     if phase is None or not len(rows := run.rows(phase)):
         return None
+    if (key := ("windows", phase)) not in run.memory:  # because every metric asks for them
+        run.memory[key] = _windows(run, phase, rows)
+    return Panel(run, rows=rows, **run.memory[key])
+
+
+def _windows(run: Run, phase: str, rows: Ints) -> dict[str, Any]:
     parts = run.parts(phase)
     seconds = run.seconds(phase) or sum(part.duration for _, part in parts)
     width = window_width(seconds)
@@ -72,7 +79,7 @@ def panel(run: Run, phase: str | None) -> Panel | None:
         at[mine], count = found + count, count + more
     # A block is a place of its own, because it shares no draws with its first phase.
     place = parts[0][0] + (len(run.scenario.phases) if len(parts) > 1 else 0)
-    return Panel(run, place, rows, at, count, seconds, width)
+    return {"place": place, "at": at, "count": count, "seconds": seconds, "width": width}
 
 
 def no_operations(phase: str | None) -> Estimate:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chaosllm.join import Ints, Run
+from chaosllm.columns import Ints
+from chaosllm.join import Run
 from chaosllm.scenario import Phase, Role
 
 

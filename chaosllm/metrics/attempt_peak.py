@@ -9,6 +9,7 @@ from chaosllm.chains import tries
 from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import no_operations, panel, unmatched
+from chaosllm.sources import Sees
 
 
 class AttemptPeak(Metric):
@@ -22,6 +23,7 @@ class AttemptPeak(Metric):
     unit: ClassVar[Unit] = "count"
     better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"attempt_peak": 1}
+    sees: ClassVar[Sees] = "calls"
     joined: ClassVar[bool] = True
 
     @override

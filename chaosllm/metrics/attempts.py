@@ -11,6 +11,7 @@ from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import no_operations, panel, unmatched
 from chaosllm.record import Outcome
+from chaosllm.sources import Sees
 from chaosllm.stats import bootstrap_ratio, spread
 
 
@@ -22,6 +23,7 @@ class Attempts(Metric):
     unit: ClassVar[Unit] = "ratio"
     better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"attempts": 30}
+    sees: ClassVar[Sees] = "calls"
     joined: ClassVar[bool] = True
 
     @override

@@ -11,6 +11,7 @@ from chaosllm.gaps import first_gaps
 from chaosllm.join import Run
 from chaosllm.metrics import Estimate, Metric, Unit
 from chaosllm.metrics._panel import unmatched
+from chaosllm.sources import Sees
 from chaosllm.stats import resample, spread
 
 
@@ -25,6 +26,7 @@ class BackoffCv(Metric):
     summary: ClassVar[str] = "coefficient of variation of the pause before the first retry: 0 none, 0.58 full jitter"
     unit: ClassVar[Unit] = "ratio"
     needs: ClassVar[Mapping[str, int]] = {"backoff_cv": 6}
+    sees: ClassVar[Sees] = "calls"
     joined: ClassVar[bool] = True
 
     @override

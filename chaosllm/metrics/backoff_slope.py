@@ -10,6 +10,7 @@ from chaosllm.join import Run
 from chaosllm.metrics import Estimate, Metric, Unit
 from chaosllm.metrics._panel import unmatched
 from chaosllm.metrics._percentile import percentile
+from chaosllm.sources import Sees
 
 
 class BackoffSlope(Metric):
@@ -22,6 +23,7 @@ class BackoffSlope(Metric):
     summary: ClassVar[str] = "how pauses between retries grow: 0 fixed, 1 doubled each time (median)"
     unit: ClassVar[Unit] = "ratio"
     needs: ClassVar[Mapping[str, int]] = {"backoff_slope": 10}
+    sees: ClassVar[Sees] = "calls"
     joined: ClassVar[bool] = True
 
     @override

@@ -9,12 +9,14 @@ from typing import ClassVar, override
 import numpy as np
 
 from chaosllm.chains import failed
+from chaosllm.columns import Mask
 from chaosllm.fallbacks import at_primary, place_of, primaries
-from chaosllm.join import Mask, Run, is_call
+from chaosllm.join import Run, is_call
 from chaosllm.metrics import Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, unmatched
 from chaosllm.record import Outcome
 from chaosllm.scenario import Role
+from chaosllm.sources import Sees
 from chaosllm.stats import wilson
 
 #: Seconds of failures after which a breaker should be open, and the share of operations it then spares (METHOD 21).
@@ -36,6 +38,7 @@ class Breaker(Metric):
     summary: ClassVar[str] = "operations that were spared a failing provider, after 10 s of its failures"
     unit: ClassVar[Unit] = "share"
     needs: ClassVar[Mapping[str, int]] = {"breaker": LEAST_FOR_SHARE}
+    sees: ClassVar[Sees] = "status"
     joined: ClassVar[bool] = True
 
     @override

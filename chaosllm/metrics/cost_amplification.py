@@ -7,11 +7,13 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from chaosllm.join import Floats, Run
+from chaosllm.columns import Floats
+from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import no_operations, panel, unmatched
 from chaosllm.metrics._ratio import over_baseline
 from chaosllm.record import Event
+from chaosllm.sources import Sees
 from chaosllm.stats import bootstrap_ratio, spread
 
 
@@ -54,6 +56,7 @@ class CostAmplification(Metric):
     unit: ClassVar[Unit] = "ratio"
     better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"cost_amplification": 30}
+    sees: ClassVar[Sees] = "status"
     joined: ClassVar[bool] = True
     over_baseline: ClassVar[bool] = True
 

@@ -9,6 +9,7 @@ from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._ratio import over_baseline
 from chaosllm.metrics.latency import MEMBER as LATENCY
+from chaosllm.sources import Sees
 
 
 class Degradation(Metric):
@@ -22,6 +23,7 @@ class Degradation(Metric):
     unit: ClassVar[Unit] = "ratio"
     better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"degradation": 300}  # as for latency_p95
+    sees: ClassVar[Sees] = "status"
     over_baseline: ClassVar[bool] = True
 
     @override

@@ -8,6 +8,7 @@ from typing import ClassVar
 from chaosllm.metrics import Better
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, OutcomeShare
 from chaosllm.record import Outcome
+from chaosllm.sources import Sees
 
 
 class ErrorRate(OutcomeShare):
@@ -17,6 +18,7 @@ class ErrorRate(OutcomeShare):
     summary: ClassVar[str] = "operations that ended in an error"
     better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"error_rate": LEAST_FOR_SHARE}
+    sees: ClassVar[Sees] = "status"
     outcome: ClassVar[Outcome] = Outcome.ERROR
 
 

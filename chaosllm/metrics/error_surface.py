@@ -7,7 +7,8 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from chaosllm.join import Mask, Run
+from chaosllm.columns import Mask
+from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, share_among
 from chaosllm.record import Outcome

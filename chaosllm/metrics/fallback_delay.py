@@ -7,11 +7,13 @@ from typing import ClassVar, override
 
 import numpy as np
 
+from chaosllm.columns import Floats
 from chaosllm.fallbacks import services
-from chaosllm.join import Floats, Run
+from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import unmatched
 from chaosllm.metrics._percentile import percentile
+from chaosllm.sources import Sees
 
 
 class FallbackDelay(Metric):
@@ -25,6 +27,7 @@ class FallbackDelay(Metric):
     unit: ClassVar[Unit] = "seconds"
     better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"fallback_delay": 10}
+    sees: ClassVar[Sees] = "flags"
     joined: ClassVar[bool] = True
 
     @override

@@ -9,6 +9,7 @@ from chaosllm.fallbacks import mask
 from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, share_among, unmatched
+from chaosllm.sources import Sees
 
 
 class FallbackRate(Metric):
@@ -23,6 +24,7 @@ class FallbackRate(Metric):
     unit: ClassVar[Unit] = "share"
     better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"fallback_rate": LEAST_FOR_SHARE}
+    sees: ClassVar[Sees] = "flags"
     joined: ClassVar[bool] = True
 
     @override

@@ -9,6 +9,7 @@ from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, share
 from chaosllm.metrics.goodput import in_time
+from chaosllm.sources import Sees
 
 
 class GoodFraction(Metric):
@@ -19,6 +20,7 @@ class GoodFraction(Metric):
     unit: ClassVar[Unit] = "share"
     better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"good_fraction": LEAST_FOR_SHARE}
+    sees: ClassVar[Sees] = "status"
 
     @override
     def value(self, run: Run, phase: str | None, *, name: str = "", confidence: float = 0.95) -> Estimate:

@@ -6,10 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar, override
 
-from chaosllm.join import Mask, Run
+from chaosllm.columns import Mask
+from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, panel, share
 from chaosllm.scenario import Comparator
+from chaosllm.sources import Sees
 
 
 class Goodput(Metric):
@@ -25,15 +27,17 @@ class Goodput(Metric):
     unit: ClassVar[Unit] = "per_second"
     better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"goodput": LEAST_FOR_SHARE}
+    sees: ClassVar[Sees] = "status"
 
     @override
     def value(self, run: Run, phase: str | None, *, name: str = "", confidence: float = 0.95) -> Estimate:
         """The good fraction, with its interval, times the offered rate, which the clock fixed."""
         found = share(run, phase, in_time(run, phase), confidence)
         window = panel(run, phase)
-        if found.value is None or window is None:
+        if found.value is None or window is None or phase is None:
             return found
-        rate = found.n / window.seconds
+        # Of all that were due: those of a baseline that reached into a fault count in no share, but were asked too.
+        rate = len(run.due(phase)) / window.seconds
         return Estimate(found.value * rate, found.low * rate, found.high * rate, found.n)
 
 

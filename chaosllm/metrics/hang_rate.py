@@ -8,6 +8,7 @@ from typing import ClassVar
 from chaosllm.metrics import Better
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, OutcomeShare
 from chaosllm.record import Outcome
+from chaosllm.sources import Sees
 
 
 class HangRate(OutcomeShare):
@@ -17,6 +18,7 @@ class HangRate(OutcomeShare):
     summary: ClassVar[str] = "operations without an answer within the user's deadline"
     better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"hang_rate": LEAST_FOR_SHARE}
+    sees: ClassVar[Sees] = "status"
     outcome: ClassVar[Outcome] = Outcome.HANG
 
 

@@ -8,7 +8,8 @@ from typing import ClassVar, override
 import numpy as np
 
 from chaosllm.chains import over
-from chaosllm.join import Mask, Run, is_call
+from chaosllm.columns import Mask
+from chaosllm.join import Run, is_call
 from chaosllm.metrics import Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, share_among, unmatched
 from chaosllm.record import Event

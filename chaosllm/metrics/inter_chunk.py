@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import ClassVar, override
 
 import numpy as np
 
 from chaosllm.chunk_gaps import MOST, middle
-from chaosllm.join import Floats, Run
+from chaosllm.columns import Floats
+from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import Panel, no_operations, panel
 from chaosllm.stats import spread
@@ -62,12 +64,13 @@ def _cells(run: Run, found: Panel) -> Floats:
     """Gaps by window and class."""
     key = ("chunk gaps", found.place)
     if key not in run.memory:
-        cells = np.zeros((found.count, MOST + 1))
-        gaps = run.samples.gaps
-        for row, window in zip(found.rows, found.at, strict=True):
-            if row < len(gaps) and (mine := gaps[int(row)]):
-                np.add.at(cells[window], mine[::2], mine[1::2])
-        run.memory[key] = cells
+        there = np.isin(found.rows, run.with_gaps)
+        mine = [run.samples.gaps[row] for row in found.rows[there].tolist()]
+        flat = np.fromiter(chain.from_iterable(mine), dtype=np.int64)
+        pairs = np.fromiter(map(len, mine), dtype=np.int64, count=len(mine)) // 2
+        cell = np.repeat(found.at[there], pairs) * (MOST + 1) + flat[::2]
+        counts = np.bincount(cell, weights=flat[1::2], minlength=found.count * (MOST + 1))
+        run.memory[key] = counts.reshape(found.count, MOST + 1)
     made: Floats = run.memory[key]
     return made
 

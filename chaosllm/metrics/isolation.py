@@ -7,7 +7,8 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from chaosllm.join import Floats, Run
+from chaosllm.columns import Floats
+from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import baseline_of
 from chaosllm.record import Control

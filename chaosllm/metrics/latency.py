@@ -8,6 +8,7 @@ from typing import ClassVar, override
 from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._percentile import percentile
+from chaosllm.sources import Sees
 
 _SHARES = {"latency_p50": 0.50, "latency_p95": 0.95, "latency_p99": 0.99}
 
@@ -25,6 +26,7 @@ class Latency(Metric):
     better: ClassVar[Better] = "lower"
     # METHOD metric 3: a bootstrap interval of p99 covered the truth in 81 % of runs at n = 300.
     needs: ClassVar[Mapping[str, int]] = {"latency_p50": 30, "latency_p95": 300, "latency_p99": 1000}
+    sees: ClassVar[Sees] = "status"
 
     @override
     def value(self, run: Run, phase: str | None, *, name: str = "", confidence: float = 0.95) -> Estimate:

@@ -8,10 +8,12 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from chaosllm.join import Ints, Run
+from chaosllm.columns import Ints
+from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, baseline_of, no_operations
 from chaosllm.scenario import Role
+from chaosllm.sources import Sees
 from chaosllm.stats import wilson
 from chaosllm.units import format_duration, format_share
 
@@ -37,6 +39,7 @@ class RecoveredShare(Metric):
     unit: ClassVar[Unit] = "ratio"
     better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"recovered_share": LEAST_FOR_SHARE}
+    sees: ClassVar[Sees] = "status"
 
     @override
     def value(self, run: Run, phase: str | None, *, name: str = "", confidence: float = 0.95) -> Estimate:

@@ -7,11 +7,13 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from chaosllm.join import Floats, Run
+from chaosllm.columns import Floats
+from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, baseline_of
 from chaosllm.metrics._recoveries import fault_and_after
 from chaosllm.recovery import window
+from chaosllm.sources import Sees
 from chaosllm.stats import block_length, resample, spread, windows
 
 
@@ -28,6 +30,7 @@ class Resilience(Metric):
     unit: ClassVar[Unit] = "share"
     better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"resilience": LEAST_FOR_SHARE}
+    sees: ClassVar[Sees] = "status"
 
     @override
     def value(self, run: Run, phase: str | None, *, name: str = "", confidence: float = 0.95) -> Estimate:

@@ -8,11 +8,11 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from chaosllm.chains import next_attempt
 from chaosllm.gaps import TOLERANCE, Gap, asks_to_wait, troubled
 from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, no_operations, panel, unmatched
+from chaosllm.sources import Sees
 from chaosllm.stats import effective_n, wilson
 from chaosllm.units import format_duration
 
@@ -29,6 +29,7 @@ class RetryAfterHonoured(Metric):
     unit: ClassVar[Unit] = "share"
     better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"retry_after_honoured": LEAST_FOR_SHARE}
+    sees: ClassVar[Sees] = "calls"
     joined: ClassVar[bool] = True
 
     @override
@@ -62,9 +63,9 @@ def _waits(run: Run) -> list[tuple[int, float]]:
     """(row, seconds by which the next attempt came too soon, 0 without one) of each refusal with Retry-After."""
     if "waits" not in run.memory:
         run.memory["waits"] = [
-            (row, Gap(row, event, after).short if (after := next_attempt(attempts, at, run.usual)) else 0.0)
+            (row, Gap(row, event, after).short if after is not None else 0.0)
             for row, attempts in troubled(run)
-            for at, event in enumerate(attempts)
+            for event, after in zip(attempts, run.next_attempts(row), strict=True)
             if asks_to_wait(event)
         ]
     found: list[tuple[int, float]] = run.memory["waits"]

@@ -9,6 +9,7 @@ from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._ratio import over_baseline
 from chaosllm.metrics.attempts import MEMBER as ATTEMPTS
+from chaosllm.sources import Sees
 
 
 class RetryAmplification(Metric):
@@ -19,10 +20,11 @@ class RetryAmplification(Metric):
     """
 
     names: ClassVar[tuple[str, ...]] = ("retry_amplification",)
-    summary: ClassVar[str] = "attempts per operation over those of the baseline"
+    summary: ClassVar[str] = "calls per operation over those of the baseline"
     unit: ClassVar[Unit] = "ratio"
     better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"retry_amplification": 30}
+    sees: ClassVar[Sees] = "calls"
     joined: ClassVar[bool] = True
     over_baseline: ClassVar[bool] = True
 

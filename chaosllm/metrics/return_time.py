@@ -14,6 +14,7 @@ from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, unmatched
 from chaosllm.metrics._recoveries import Recovery, recoveries
 from chaosllm.recovery import window
+from chaosllm.sources import Sees
 from chaosllm.stats import windows
 
 #: The share of operations that ask the primary again. Ours: one in ten may still be spared it.
@@ -32,6 +33,7 @@ class ReturnTime(Metric):
     unit: ClassVar[Unit] = "seconds"
     better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"return_time": LEAST_FOR_SHARE}
+    sees: ClassVar[Sees] = "flags"
     joined: ClassVar[bool] = True
 
     @override

@@ -13,6 +13,7 @@ from chaosllm.metrics._panel import no_operations
 from chaosllm.metrics.cost_amplification import billed
 from chaosllm.prices import cost
 from chaosllm.providers import Usage
+from chaosllm.sources import Sees
 
 
 class Spend(Metric):
@@ -26,7 +27,9 @@ class Spend(Metric):
     summary: ClassVar[str] = "US dollars billed for the calls of the phase"
     unit: ClassVar[Unit] = "usd"
     better: ClassVar[Better] = "lower"
+    total: ClassVar[bool] = True
     needs: ClassVar[Mapping[str, int]] = {"spend": 1}
+    sees: ClassVar[Sees] = "calls"
 
     @override
     def value(self, run: Run, phase: str | None, *, name: str = "", confidence: float = 0.95) -> Estimate:

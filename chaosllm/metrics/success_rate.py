@@ -8,6 +8,7 @@ from typing import ClassVar
 from chaosllm.metrics import Better
 from chaosllm.metrics._panel import LEAST_FOR_SHARE, OutcomeShare
 from chaosllm.record import Outcome
+from chaosllm.sources import Sees
 
 
 class SuccessRate(OutcomeShare):
@@ -17,6 +18,7 @@ class SuccessRate(OutcomeShare):
     summary: ClassVar[str] = "good answers over all operations offered"
     better: ClassVar[Better] = "higher"
     needs: ClassVar[Mapping[str, int]] = {"success_rate": LEAST_FOR_SHARE}
+    sees: ClassVar[Sees] = "status"
     outcome: ClassVar[Outcome] = Outcome.GOOD
 
 

@@ -7,11 +7,12 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from chaosllm.chains import failed, next_attempt
+from chaosllm.chains import failed
 from chaosllm.gaps import troubled
 from chaosllm.join import Run, met_rule
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import unmatched
+from chaosllm.sources import Sees
 
 #: Seconds of a bin, and for how long after the first failure retries are counted (METHOD metric 14).
 BIN, AFTER = 0.1, 10.0
@@ -29,6 +30,7 @@ class Synchronisation(Metric):
     unit: ClassVar[Unit] = "ratio"
     better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"synchronisation": 100}
+    sees: ClassVar[Sees] = "calls"
     joined: ClassVar[bool] = True
 
     @override
@@ -53,9 +55,9 @@ def _retries(run: Run) -> list[float]:
     if "retries" not in run.memory:
         run.memory["retries"] = [
             after.t
-            for _, attempts in troubled(run)
-            for at, event in enumerate(attempts)
-            if failed(event) and (after := next_attempt(attempts, at, run.usual)) is not None
+            for row, attempts in troubled(run)
+            for event, after in zip(attempts, run.next_attempts(row), strict=True)
+            if after is not None and failed(event)
         ]
     found: list[float] = run.memory["retries"]
     return found

@@ -9,11 +9,13 @@ from typing import ClassVar, override
 
 import numpy as np
 
-from chaosllm.join import Floats, Run
+from chaosllm.columns import Floats
+from chaosllm.join import Run
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import baseline_of
 from chaosllm.metrics._recoveries import Recovery, recoveries
 from chaosllm.recovery import PER_WINDOW, held, hold, longest_seen, window
+from chaosllm.sources import Sees
 from chaosllm.stats import binomial_cdf, quantile, quantile_interval, wilson, windows
 
 #: How unlikely, in a recovered app, a window must be to count as bad; over 100 windows 1 false alarm in 10.
@@ -62,6 +64,7 @@ class TimeToRecover(Metric):
     unit: ClassVar[Unit] = "seconds"
     better: ClassVar[Better] = "lower"
     needs: ClassVar[Mapping[str, int]] = {"time_to_recover": 2 * PER_WINDOW}
+    sees: ClassVar[Sees] = "status"
     whole_run: ClassVar[bool] = True
 
     @override
@@ -90,7 +93,7 @@ def _recovered(run: Run, one: Recovery, promised: _Bounds) -> Estimate:
     n = len(one.rows)
     width = window(n, one.seconds)
     if width > hold(one.seconds):
-        return Estimate.none(f"the recovery phase holds too few operations ({n} in {one.seconds:g}s)", n)
+        return Estimate.none(_too_short(n, one.seconds), n)
     good, slow, all_ = _counts(run, one, promised, width)
     windows_held = held(one.seconds, width)
     fits = [promised.fits(int(g), int(s), int(a)) for g, s, a in zip(good, slow, all_, strict=True)]
@@ -107,6 +110,14 @@ def _recovered(run: Run, one: Recovery, promised: _Bounds) -> Estimate:
         why=f"not recovered within the {one.seconds:g}s of recovery",
         exact=True,
     )
+
+
+def _too_short(n: int, seconds: float) -> str:
+    """Why a recovery of so many operations cannot be judged, and what could."""
+    if seconds < 3:  # a third of it is less than the shortest window
+        return f"a recovery phase of {seconds:g}s is too short for it, at least 3s are needed"
+    needed = math.ceil(PER_WINDOW * seconds / hold(seconds) - 1e-9)
+    return f"the recovery phase is too short for it ({n} operations in {seconds:g}s, {needed} are needed)"
 
 
 def _counts(run: Run, one: Recovery, promised: _Bounds, width: float) -> tuple[Floats, Floats, Floats]:

@@ -8,7 +8,8 @@ from typing import ClassVar, override
 import numpy as np
 
 from chaosllm.chains import failed
-from chaosllm.join import Floats, Run, is_call
+from chaosllm.columns import Floats
+from chaosllm.join import Run, is_call
 from chaosllm.metrics import Better, Estimate, Metric, Unit
 from chaosllm.metrics._panel import unmatched
 from chaosllm.metrics._percentile import percentile

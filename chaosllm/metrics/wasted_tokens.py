@@ -25,6 +25,7 @@ class WastedTokens(Metric):
     summary: ClassVar[str] = "output tokens produced after the user had left or was served"
     unit: ClassVar[Unit] = "count"
     better: ClassVar[Better] = "lower"
+    total: ClassVar[bool] = True
     needs: ClassVar[Mapping[str, int]] = {"wasted_tokens": 1}
     joined: ClassVar[bool] = True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -20,6 +20,8 @@ from chaosllm.renderers.markdown import code, fit, table, text
 from chaosllm.snapshot import Snapshot
 
 MOST_REASONS = 6
+#: Phases whose load is named.
+MOST_PHASES = 3
 #: Rows of a Markdown table: as many as a comment holds.
 MOST_ROWS = 400
 _STYLES = {WORSE: "bold red", BETTER: "bold green", CHANGED: "yellow", SAME: "dim", UNKNOWN: "dim"}
@@ -60,11 +62,24 @@ def notes(comparison: Comparison, *, whole: bool = True) -> list[str]:
     lines += [f"and {words.counted(len(whys) - MOST_REASONS, 'reason')} more"] if len(whys) > MOST_REASONS else []
     for name, one in (("A", comparison.before), ("B", comparison.after)):
         lines += [f"{name} is in doubt: {words.clean(doubt)}" for doubt in one.doubts]
+    lines += [*_offered(comparison)]
     if not whole:
         return lines
     lines += [f"new finding: {_finding(one)}" for one in comparison.new_findings]
     lines += [f"gone finding: {_finding(one)}" for one in comparison.gone_findings]
     return _around(comparison) + lines + objectives(comparison)
+
+
+def _offered(comparison: Comparison) -> Iterator[str]:
+    """That a rate is held against the load that was offered, where that was not the same."""
+    found = [
+        f"{words.plain(one.before.offered)}/s and {words.plain(one.after.offered)}/s in {words.clean(one.phase)}"
+        for one in comparison.rows
+        if one.change is not None and one.before.offered != one.after.offered
+    ]
+    if found:
+        more = f", and {len(found) - MOST_PHASES} phases more" if len(found) > MOST_PHASES else ""
+        yield f"goodput is compared as a share of the load offered: {'; '.join(found[:MOST_PHASES])}{more}"
 
 
 def _around(comparison: Comparison) -> list[str]:
@@ -109,11 +124,11 @@ def _title(letter: str, name: str, one: Snapshot) -> str:
 
 def renderable(comparison: Comparison, names: Sequence[str], *, every: bool = False) -> RenderableType:
     """What a rich console prints."""
-    parts: list[RenderableType] = [Text(words.clean(comparison.after.scenario), "bold")]
-    parts += [Text(_title(*one)) for one in zip("AB", names, _sides(comparison), strict=True)]
+    parts: list[RenderableType] = [_said(words.clean(comparison.after.scenario), "bold")]
+    parts += [_said(_title(*one)) for one in zip("AB", names, _sides(comparison), strict=True)]
     lead = headline(comparison)
     style = {True: _STYLES[BETTER], False: _STYLES[WORSE], None: "bold"}[lead.good]
-    parts += [Text(), Text(f"{lead.word}.", style), *map(Text, lead.sentences)]
+    parts += [Text(), Text(f"{lead.word}.", style), *map(_said, lead.sentences)]
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style="dim")
     for at, name in enumerate(_HEAD):
         grid.add_column(name, justify="right" if at in (1, 2) else "left", overflow="fold", no_wrap=at in (1, 2))
@@ -121,14 +136,18 @@ def renderable(comparison: Comparison, names: Sequence[str], *, every: bool = Fa
     for row in rows:
         if row.phase != phase:
             phase = row.phase
-            grid.add_row(Text(words.clean(phase) or "the run", "bold"))
+            grid.add_row(_said(words.clean(phase) or "the run", "bold"))
         metric, *plain, said = cells(row)
-        grid.add_row(Text(f"  {metric}"), *map(Text, plain), Text(said, _STYLES[row.verdict]))
+        grid.add_row(_said(f"  {metric}"), *map(Text, plain), Text(said, _STYLES[row.verdict]))
     parts += [Text(), Padding(grid, (0, 0, 0, 1), expand=False), Text()]
     left = len(comparison.rows) - len(rows)
     parts += [Text(f"{counts(comparison)}" + (f" (--all shows {left} more)" if left else ""))]
     parts += [Text(note, "dim") for note in (chance(comparison),) if note]
-    return Group(*parts, *(Text(f"• {note}") for note in notes(comparison)))
+    return Group(*parts, *(_said(f"• {note}") for note in notes(comparison)))
+
+
+def _said(line: str, style: str = "") -> Text:
+    return Text(words.inert(line), style)
 
 
 def plain(comparison: Comparison, names: Sequence[str], *, every: bool = False) -> str:

@@ -17,7 +17,7 @@ from chaosllm.renderers import Chart
 from chaosllm.renderers import _comparison as plain
 from chaosllm.renderers import _words as words
 from chaosllm.renderers._headline import headline, shown
-from chaosllm.renderers._page.markup import document, say, section, table
+from chaosllm.renderers._page.markup import body, document, prose, say, table
 from chaosllm.renderers._page.sheet import PAGE
 from chaosllm.renderers._style import BLUE, VERMILLION
 from chaosllm.snapshot import Snapshot
@@ -35,12 +35,18 @@ _CSS = """
 .side p{margin:.15rem 0 0}
 .lead{font-size:1.05rem}.hero h1 .verdict{white-space:normal;overflow-wrap:normal}
 tr.group th{padding-top:1rem;color:var(--fg);font-size:1rem;white-space:normal}
-.figures td:last-child{white-space:nowrap}.figures td .dim{display:inline}.charts figure{max-width:40rem}
+.rows td:last-child{white-space:nowrap}.rows td .dim,.rows th .dim{display:inline}
+main .charts{display:block;columns:24rem 2;column-gap:2rem}
+.charts figure{max-width:40rem;break-inside:avoid;padding-bottom:1.5rem}
+.both td.n,.both th.n{text-align:left;white-space:normal}
 .worse{color:var(--fail);font-weight:700}.better{color:var(--pass);font-weight:700}
 .changed{color:var(--inconclusive);font-weight:700}
 @media (max-width:40rem){.lead{font-size:1rem}.stack tr.group{padding:.9rem 0 .2rem}
 .stack tr.group th{display:block;padding:0;border:0}
-.figures td:last-child::before{content:"difference: ";color:var(--dim);font-weight:400}}
+.rows td:last-child::before{content:"difference: ";color:var(--dim);font-weight:400}
+.stack.rows td.n{display:inline-flex;margin-right:1.5rem}.stack.rows td.n::before,.both .stack td.n::before{min-width:0}
+.both .stack td.n{overflow-wrap:anywhere}}
+@media print{main .charts{columns:18rem 2}}
 """
 _WORDS = {
     WORSE: ("worse", "\N{BALLOT X}"),
@@ -64,16 +70,9 @@ class Shown:
 def page(shown_: Shown) -> str:
     """The page; the same comparison gives the same bytes."""
     said = headline(shown_.comparison)
-    sections = [part for part in _sections(shown_) if part[2]]
-    links = "".join(f'<li><a href="#{key}">{say(title)}</a></li>' for key, title, _ in sections)
     name = say(words.clean(shown_.comparison.after.scenario, NAME))
-    body = (
-        '<a class="skip" href="#main">Skip to the result</a>\n'
-        f'<main id="main">\n{_hero(shown_)}\n<nav aria-label="Sections"><ul>{links}</ul></nav>\n'
-        + "\n".join(section(key, title, text) for key, title, text in sections)
-        + f"\n</main>\n<footer>{_footer(shown_)}</footer>"
-    )
-    return document(f"{say(said.word)}: {name}", PAGE + _CSS, body)
+    whole = body(_hero(shown_), _sections(shown_), _footer(shown_))
+    return document(f"{say(said.word)}: {name}", PAGE + _CSS, whole)
 
 
 def _sections(shown_: Shown) -> Iterator[tuple[str, str, str]]:
@@ -129,7 +128,7 @@ def _turns(comparison: Comparison) -> Iterator[str]:
     for text, before, after in turned[:2]:
         yield f"{words.clean(text, NAME)}: {before} in A, {after} in B"
     if len(turned) > 2:  # as many as were told
-        yield f"{len(turned) - 2} more objectives turned"
+        yield f"{words.counted(len(turned) - 2, 'more objective')} turned"
     for what, found in (("New", comparison.new_findings), ("Gone", comparison.gone_findings)):
         if found:
             codes = list(dict.fromkeys(words.clean(one.get("code"), 40) for one in words.worst(found)))
@@ -146,12 +145,12 @@ def _charts(shown_: Shown) -> str:
     drawn, missing = [], []
     for chart in shown_.charts.values():
         if not chart.svg:
-            missing.append(f"<li><strong>{say(chart.title)}:</strong> {say(chart.says)}</li>")
+            missing.append(f"<li><strong>{say(chart.title)}:</strong> {prose(chart.says)}</li>")
             continue
         # `svg` is our own drawing: adapters/charts escapes the names in it.
         drawn.append(
             f'<figure><figcaption><h3 style="margin-top:0">{say(chart.title)}</h3>'
-            f'<p class="says">{say(chart.says)}</p></figcaption>'
+            f'<p class="says">{prose(chart.says)}</p></figcaption>'
             f'<div class="scroll" tabindex="0" role="region" aria-label="{say(chart.title)}: chart">{chart.svg}</div>'
             "</figure>"
         )
@@ -183,7 +182,7 @@ def _figures(shown_: Shown) -> str:
     )
     return (
         f'{told}<div class="scroll" tabindex="0" role="region" aria-label="Figures of both runs">'
-        f'<table class="stack figures"><thead><tr>{titles}</tr></thead>\n<tbody>{"".join(body)}</tbody></table></div>'
+        f'<table class="stack rows"><thead><tr>{titles}</tr></thead>\n<tbody>{"".join(body)}</tbody></table></div>'
         f"{more}"
     )
 
@@ -233,9 +232,12 @@ def _objectives(comparison: Comparison) -> str:
         (f"<code>{say(words.clean(text, 2 * NAME))}</code>", _verdict(before), _verdict(after))
         for text, before, after in turned[:MOST_ITEMS]
     ]
-    return table(("objective", "A", "B"), rows, label="Objectives whose verdict turned") + _left(
-        len(turned), "objective"
-    )
+    return _both("objective", rows, "Objectives whose verdict turned") + _left(len(turned), "objective")
+
+
+def _both(what: str, rows: Sequence[Sequence[str]], label: str) -> str:
+    """A table of what both runs have; on a phone each side is named, because its column has no heading there."""
+    return f'<div class="both">{table((what, "A", "B"), rows, numbers=(1, 2), label=label, stack=True)}</div>'
 
 
 def _verdict(verdict: str) -> str:
@@ -253,11 +255,7 @@ def _changed(comparison: Comparison) -> str:
         (say(words.clean(one.path, NAME)), *(say(_value(value)) for value in (one.before, one.after)))
         for one in comparison.changed[:MOST_ITEMS]
     ]
-    return (
-        longer
-        + table(("what", "A", "B"), rows, label="What else changed")
-        + _left(len(comparison.changed), "difference")
-    )
+    return longer + _both("what", rows, "What else changed") + _left(len(comparison.changed), "difference")
 
 
 def _value(value: object) -> str:
@@ -289,12 +287,17 @@ def _how(comparison: Comparison) -> str:
             "The heading counts only what users feel and what it costs, and only what holds when the level is shared "
             "out over all of those figures.",
             "Two runs tell of these two runs: repeat both before you build on a change that is small.",
-            *([f"The margin of a gate: {_MARGIN}"] if comparison.rows else []),
+            "Goodput is compared as a share of the load that was offered, because another seed alone brings other "
+            "arrivals.",
+            *([_MARGIN] if comparison.rows else []),
         ]
     )
 
 
-_MARGIN = "what `chaosllm gate --baseline` lets pass if it is told nothing else, 2 points of good answers and 1.5x."
+_MARGIN = (
+    "The margin of a gate: what a gate with a baseline lets pass if it is told nothing else, 2 points of good answers "
+    "and 1.5x."
+)
 
 
 def _footer(shown_: Shown) -> str:

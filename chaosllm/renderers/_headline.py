@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chaosllm.against import LATENCY, MARGINS, SHORT, USUAL
 from chaosllm.comparison import BETTER, CHANGED, CONFIDENCE, SAME, UNKNOWN, WORSE, Comparison, Row, change_of, kind_of
@@ -68,7 +68,16 @@ def _bound(value: float, kind: str) -> str:
 
 
 def headline(comparison: Comparison) -> Headline:
-    """What to say first."""
+    """What to say first; that somebody steered a run belongs to it, because no seed repeats that."""
+    found = _of_figures(comparison)
+    sides = (("A", comparison.before), ("B", comparison.after))
+    told = [f"{name} was {words.clean(said)}." for name, one in sides if (said := one.around.get("steered"))]
+    if told:
+        told.append("Rates and shares are compared, totals of phases that did not last as long are not.")
+    return replace(found, sentences=(*found.sentences, *told))
+
+
+def _of_figures(comparison: Comparison) -> Headline:
     main = _main(comparison)
     sure = certain(main)
     worse, better = ([one for one in sure if one.verdict == word] for word in (WORSE, BETTER))

@@ -7,15 +7,18 @@ from typing import Any
 
 from chaosllm.renderers import _words as words
 
-#: The columns of `rows`.
-HEAD = ("process", "core used p95", "most", "waited for it p95", "most", "lag p50", "p99", "most")
+#: The columns of `rows`. Each says what it is of, because on a phone a cell stands under its own heading alone.
+HEAD = (
+    "process", "core used p95", "core used at most", "waited for it p95", "waited at most", "lag p50", "lag p99",
+    "lag at most",
+)  # fmt: skip
 
-_NAMES = {"proxy": "proxy", "driver": "load generator", "simulator": "simulated provider"}
-_PATHS = {"fast": "on the fast path", "layers": "through mitmproxy's own layers"}
+_NAMES = {"proxy": "proxy", "driver": "load generator", "simulator": "simulated provider", "app": "app"}
+_PATHS = {"fast": "straight from wire to wire", "layers": "through mitmproxy's own layers"}
 
 
 def rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row for each of our processes, as text; [] where none told of itself."""
+    """A row for each of our processes and for the app, as text; [] where none told of itself."""
     found = []
     for one in _list(_part(summary, "processes")):
         cpu, wait, lag = (_map(one.get(key)) for key in ("cpu", "wait", "lag"))
@@ -46,7 +49,7 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
     if told := [
         f"{words.count(count)} {_PATHS.get(str(path), words.clean(path))}" for path, count in paths.items() if count
     ]:
-        found.append(f"Answers passed: {', '.join(told)}.")
+        found.append(f"Answers passed on by the proxy: {', '.join(told)}.")
     return found
 
 

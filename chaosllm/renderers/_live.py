@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from chaosllm.live_view import Figures, LiveView, Queue, RuleFigures
+from chaosllm.live.stopping import Reading, Unit, quantity
+from chaosllm.live.view import Figures, LiveView, Queue, RuleFigures
 from chaosllm.record import Outcome
 from chaosllm.renderers._words import clean, count, plain, share
 from chaosllm.scenario import Phase, Role
-from chaosllm.stopping import Reading
 from chaosllm.units import format_duration
 
 #: Columns of the labels on the left, and of the figure beside the bars.
@@ -27,6 +27,8 @@ _WIDEST = 120
 #: Below this width the figures beside the bars would leave none of them.
 _NARROW = 60
 _LONGEST = 40  # characters of a foreign name
+#: Units of which a value is shown beside its bound, such as "1.20 of 5 USD".
+_BESIDE_BOUND = ("usd", "count", "failures")
 
 _LEVELS, _PLAIN_LEVELS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 _GONE, _TO_COME, _PLAIN_GONE, _PLAIN_TO_COME = "━", "─", "#", "-"
@@ -95,7 +97,7 @@ def line(view: LiveView) -> str:
     if now.in_flight:
         parts.append(f"{count(now.in_flight)} in flight")
     parts += _errors(now, "x")[:1]
-    near = [f"{clean(one.condition.text, 60)}: {_quantity(one.value, one.unit)} now" for one in now.stops if _near(one)]
+    near = [f"{clean(one.text, 60)}: {_now(one)}" for one in now.stops if _near(one)]
     parts += [f"stop if {near[0]}"] if near else []
     return f"{t} of {format_duration(now.duration)}  {_phase(now)}  {', '.join(parts)}"
 
@@ -222,12 +224,14 @@ def _spend(now: Figures) -> list[str]:
 
 
 def _stop(one: Reading, room: int) -> Text:
-    said = clean(one.condition.text, 60)
-    if one.value is None:
+    said = clean(one.text, 60)
+    if one.value is None and not one.said:
         return _parts([said, "not known yet"], room)
-    value = f"{_quantity(one.value, one.unit)} now"
+    value = _now(one)
     if one.holds:
         return _parts([said, value, "it holds"], room, "bold red")
+    if one.unit in _BESIDE_BOUND:  # how far it is shows already
+        return _parts([said, value], room)
     return _parts([said, value, f"{_quantity(one.away, one.unit, difference=True)} away"], room)
 
 
@@ -287,16 +291,23 @@ def _phase(now: Figures) -> str:
 
 def _near(one: Reading) -> bool:
     """Whether a stop condition is no further away than half of its bound, so that it is worth a word."""
-    return one.away is not None and one.away <= abs(one.condition.bound) / 2
+    return one.away is not None and one.away <= abs(one.bound) / 2
 
 
 def _rate(value: float) -> str:
     return f"{value:,.0f}/s" if value >= 100 else f"{f'{value:.1f}'.removesuffix('.0')}/s"
 
 
-def _quantity(value: float | None, unit: str, *, difference: bool = False) -> str:
+def _now(one: Reading) -> str:
+    """Where a condition stands; foreign text of a probe is cleaned."""
+    if one.said or one.unit in _BESIDE_BOUND:
+        return clean(one.now, 60)
+    return "?" if one.value is None else f"{_quantity(one.value, one.unit)} now"
+
+
+def _quantity(value: float | None, unit: Unit, *, difference: bool = False) -> str:
     if value is None:
         return "?"
     if unit == "share":
         return f"{plain(round(value * 100, 1))} points" if difference else share(round(value, 3))
-    return format_duration(value) if unit == "seconds" else _rate(value)
+    return quantity(value, unit)

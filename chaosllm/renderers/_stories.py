@@ -11,6 +11,7 @@ import numpy as np
 from chaosllm.record import OUTCOMES, Did, Ended, Event, Origin
 from chaosllm.renderers import Step, Story
 from chaosllm.renderers import _words as words
+from chaosllm.sources import UNSEEN
 
 if TYPE_CHECKING:
     from chaosllm.join import Run
@@ -35,7 +36,30 @@ def stories(run: Run, findings: Iterable[Mapping[str, Any]]) -> dict[str, Story]
     wanted = _wanted(findings)
     rows = np.flatnonzero(np.isin(run.samples.operation, list(wanted)))
     told = [_story(run, int(row)) for row in rows]
-    return {f"op-{story.operation}": story for story in sorted(told, key=lambda story: (story.due, story.operation))}
+    named = {f"op-{story.operation}": story for story in told} | _by_call(run, findings)
+    return dict(sorted(named.items(), key=lambda item: (item[1].due, item[1].operation)))
+
+
+def _by_call(run: Run, findings: Iterable[Mapping[str, Any]]) -> dict[str, Story]:
+    """The same by "call-88", where no reference tells whose a call is: of the calls that are known to go with it."""
+    if run.driven:
+        return {}
+    side = run.side(_Calls)
+    rows = {event.call: int(row) for event, row in zip(side.events, side.row_of, strict=True) if row >= 0}
+    found: dict[str, Story] = {}
+    told: set[int] = set()
+    for finding in findings:
+        of_one = 0
+        for name in map(str, finding.get("evidence", ())):
+            if (row := rows.get(name, -1)) >= 0 and row not in told and of_one < MOST_PER_FINDING:
+                told.add(row)
+                of_one += 1
+                found[name] = _story(side, row)
+    return dict([*found.items()][:MOST_STORIES])
+
+
+class _Calls:
+    sees = "calls"
 
 
 def _wanted(findings: Iterable[Mapping[str, Any]]) -> set[int]:
@@ -59,7 +83,7 @@ def _story(run: Run, row: int) -> Story:
         operation=int(samples.operation[row]),
         phase=run.phase_of_row(row),
         due=due,
-        outcome=OUTCOMES[int(samples.outcome[row])].value,
+        outcome="unseen" if int(samples.outcome[row]) == UNSEEN else OUTCOMES[int(samples.outcome[row])].value,
         status=int(samples.status[row]),
         error=words.clean(samples.error[row]) if len(samples.error) else "",
         seconds=None if math.isnan(end) else end - due,

@@ -14,31 +14,25 @@ from urllib.parse import quote
 
 from chaosllm.renderers import Chart
 from chaosllm.renderers import _words as words
-from chaosllm.renderers._page.markup import document, say, section, table, word
+from chaosllm.renderers._page import score
+from chaosllm.renderers._page.markup import body, document, phase, prose, say, table, tile, word
+from chaosllm.renderers._page.metrics import LABELS
 from chaosllm.renderers._page.sheet import PAGE
+from chaosllm.renderers._suite_words import MOST_NAMES, STATES, cut_short, facts, means, names, untested
 
 MOST_CARDS = 3
-#: Names in a row, and reasons in a cell, that a reader still reads.
-MOST_NAMES, MOST_REASONS = 4, 3
+#: Reasons in a cell that a reader still reads.
+MOST_REASONS = 3
+#: Columns of the heat map whose letters a phone of 360 px still shows; a wider one scrolls in its own box.
+MOST_NARROW = 12
 
-#: State -> its class in the style sheet, its sign, its word.
-STATES: Mapping[str, tuple[str, str, str]] = {
-    "passed": ("pass", "\N{CHECK MARK}", "PASS"),
-    "failed": ("fail", "\N{BALLOT X}", "FAIL"),
-    "inconclusive": ("inconclusive", "?", "INCONCLUSIVE"),
-    "stopped": ("fail", "\N{BALLOT X}", "STOPPED"),
-    "not_run": ("fail", "!", "NOT RUN"),
-    "damaged": ("fail", "!", "DAMAGED"),
-    "interrupted": ("inconclusive", "?", "INTERRUPTED"),
-    "not_begun": ("dim", "\N{EN DASH}", "NOT BEGUN"),
-}
 #: Metric -> its heading, and how its values read.
 _COLUMNS: Mapping[str, tuple[str, str]] = {
-    "success_rate": ("success rate", "share"),
-    "good_fraction": ("good fraction", "share"),
-    "degradation": ("p95 slower by", "ratio"),
-    "retry_amplification": ("retry amplification", "ratio"),
-    "cost_amplification": ("cost amplification", "ratio"),
+    "success_rate": (LABELS["success_rate"], "share"),
+    "good_fraction": (LABELS["good_fraction"], "share"),
+    "degradation": (LABELS["degradation"], "ratio"),
+    "retry_amplification": (LABELS["retry_amplification"], "ratio"),
+    "cost_amplification": (LABELS["cost_amplification"], "ratio"),
     "time_to_recover": ("time to recover", "seconds"),
     "score": ("score", "points"),
 }
@@ -47,41 +41,46 @@ main .figures.six{grid-template-columns:repeat(auto-fit,minmax(min(100%,9.5rem),
 .figures.six div{min-width:0}
 main .matrix th:first-child{min-width:8rem;max-width:9rem}
 .matrix th,.matrix td{padding:.35rem .4rem}
-.matrix td .small a{display:inline-block;max-width:6.8rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;
-vertical-align:bottom}
+.matrix td .small a{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:3;max-width:6.8rem;
+overflow:hidden;white-space:normal;overflow-wrap:anywhere;margin-left:auto}
 .matrix td.n b{font-size:1.02rem}
-.coverage{list-style:none;margin:.5rem 0;padding:0;display:grid;gap:.5rem;
+section>.coverage{max-width:none}.coverage{list-style:none;margin:.5rem 0;padding:0;display:grid;gap:.5rem;
 grid-template-columns:repeat(auto-fill,minmax(min(100%,17rem),1fr))}
 .coverage li{border:1px solid var(--line);border-radius:.5rem;padding:.5rem .8rem}
 .coverage li.open{border-style:dashed}
 .coverage p{margin:.15rem 0;font-size:.875rem}
 .coverage h3{margin:0;display:flex;flex-wrap:wrap;gap:.1rem .6rem;justify-content:space-between}
 .coverage h3 span{font-size:.875rem}
-figure.heat svg{max-width:44rem}
+figure.heat svg{max-width:44rem}.hint{display:none}
+@media screen and (max-width:44rem){figure.wide svg{min-width:40rem}.hint{display:block}}
 td ul{margin:0;padding-left:1.1rem}
+@media (min-width:40.01rem){.kinds td:last-child{min-width:21rem}}
+@media (max-width:68rem){.matrix thead{position:absolute;left:-999rem}
+main .matrix tr,main .matrix th:first-child{display:block;position:static;max-width:none;border:0}
+.matrix tbody tr+tr{border-top:1px solid var(--line)}.matrix th:first-child{padding:.6rem .8rem 0;font-size:1.02rem}
+.matrix tbody tr{padding-bottom:.5rem}
+.matrix td.n{display:grid;grid-template-columns:minmax(8rem,1fr) minmax(0,3fr);gap:0 .6rem;border:0;
+padding:.15rem .8rem;text-align:left;white-space:normal}
+.matrix td.n::before{content:attr(data-name);color:var(--dim);font-size:.875rem}
+.matrix td.n .small{display:inline;margin-left:.5rem}.matrix td .small a{display:inline;max-width:100%}}
 """
 
 
 def page(summary: Mapping[str, Any], heat: Chart) -> str:
     """The whole page; the same summary.json of a suite gives the same bytes."""
-    sections = [part for part in _sections(summary, heat) if part[2]]
-    links = "".join(f'<li><a href="#{key}">{say(title)}</a></li>' for key, title, _ in sections)
-    body = (
-        '<a class="skip" href="#main">Skip to the result</a>\n'
-        f'<main id="main" tabindex="-1">\n{_banner(summary)}\n{_figures(summary)}\n{_worst(summary)}\n'
-        f'<nav aria-label="Sections"><ul>{links}</ul></nav>\n'
-        + "\n".join(section(key, title, part) for key, title, part in sections)
-        + "\n</main>\n<footer><p>Made by chaosllm from the records of these runs; <code>chaosllm report</code> on this "
-        "folder makes it again. The numbers are in <code>summary.json</code> beside it.</p></footer>"
+    foot = (
+        "<p>Made by chaosllm from the records of these runs; <code>chaosllm report</code> on this folder makes it "
+        "again. The numbers are in <code>summary.json</code> beside it.</p>"
     )
+    whole = body(f"{_banner(summary)}\n{_figures(summary)}\n{_worst(summary)}", _sections(summary, heat), foot)
     plain = word(summary.get("verdict"))[1].rpartition(">")[2].strip()
-    return document(f"{plain}: {say(summary.get('suite'))}", PAGE + _STYLE, body)
+    return document(f"{plain}: {say(summary.get('suite'))}", PAGE + _STYLE, whole)
 
 
 def _sections(summary: Mapping[str, Any], heat: Chart) -> Iterator[tuple[str, str, str]]:
     yield "scenarios", "Scenarios", _scenarios(summary)
     yield "matrix", "Fault classes by metric", _matrix(summary)
-    yield "heat", "Findings by scenario", _heat(heat)
+    yield "heat", "Findings by scenario", _heat(summary, heat)
     yield "findings", "All findings", _findings(summary)
     yield "coverage", "Coverage", _coverage(summary)
 
@@ -91,91 +90,43 @@ def _sections(summary: Mapping[str, Any], heat: Chart) -> Iterator[tuple[str, st
 
 def _banner(summary: Mapping[str, Any]) -> str:
     verdict, text = word(summary.get("verdict"))
-    facts = [words.counted(summary["counts"]["runs"], "scenario")]
-    if summary.get("apps"):
-        facts.append(f"app {', '.join(words.clean(app, 80) for app in summary['apps'][:MOST_NAMES])}")
-    if summary.get("seconds"):
-        facts.append(f"{words.seconds(summary['seconds'])} under load")
-    if summary.get("started"):
-        day, zone = str(summary["started"])[:16].replace("T", " "), str(summary["started"])[19:]
-        facts.append(f"{day} {'UTC' if zone in ('+00:00', 'Z') else zone}")
+    cut = "".join(f"<p>{say(line)}</p>" for line in cut_short(summary))
     return (
         f'<header class="hero {verdict}"><h1><span class="verdict">{text}</span> '
         f'<span class="name">{say(summary.get("suite"))}</span></h1>'
-        f'<p class="means">{say(_means(summary))}</p>'
-        f'<ul class="facts">{"".join(f"<li>{say(fact)}</li>" for fact in facts)}</ul></header>'
+        f'<p class="means">{say(means(summary))}</p>{cut}'
+        f'<ul class="facts">{"".join(f"<li>{say(fact)}</li>" for fact in facts(summary))}</ul></header>'
     )
-
-
-def _means(summary: Mapping[str, Any]) -> str:
-    """The verdict in a sentence or two, for somebody who knows nothing of the runs."""
-    counts = summary["counts"]
-    unjudged = sum(counts[state] for state in ("not_run", "damaged", "interrupted", "inconclusive", "not_begun"))
-    rest = f" {_of(unjudged, counts)} came to no verdict." if unjudged else ""
-    match summary.get("verdict"):
-        case "fail":
-            failed = sum(row.get("verdict") == "fail" for row in summary["runs"])
-            return f"The app did not hold up in {_of(failed, counts)}.{rest}"
-        case "pass" if not summary["matrix"]:
-            return "No fault was injected, so this shows only how the app does on a good day."
-        case "pass":
-            return f"The app held up in {'every scenario' if counts['runs'] > 1 else 'the one scenario'}."
-        case _ if not counts["runs"]:
-            return "Nothing was run, so this proves nothing."
-        case _:
-            return f"This proves nothing yet:{rest.lower() if unjudged == counts['runs'] else rest}"
-
-
-def _of(number: int, counts: Mapping[str, int]) -> str:
-    return f"{words.count(number)} of {words.counted(counts['runs'], 'scenario')}"
 
 
 def _figures(summary: Mapping[str, Any]) -> str:
     counts = summary["counts"]
     rest = {
         "stopped": "stopped early", "not_run": "not run", "damaged": "damaged", "interrupted": "interrupted",
-        "not_begun": "not begun",
+        "unfinished": "not finished", "not_begun": "not begun",
     }  # fmt: skip
     more = [f"{counts[state]} {said}" for state, said in rest.items() if counts[state]]
     gone = sum(counts[state] for state in rest)
+    every = f"of {words.counted(counts['runs'], 'scenario')}"
     tested = [row["class"] for row in summary["coverage"] if row["tested_by"]]
-    left = [row["class"] for row in summary["coverage"] if not row["tested_by"]]
+    left = untested(summary)
     bad = [row["name"] for row in summary["runs"] if row["state"] == "failed"]
     tiles = [
-        ("Passed", words.count(counts["passed"]), "pass" if counts["passed"] else "", [f"of {counts['runs']}"]),
-        ("Failed", words.count(counts["failed"]), "fail" if counts["failed"] else "", [_names(bad)] if bad else []),
+        ("Passed", words.count(counts["passed"]), "pass" if counts["passed"] else "", [every]),
+        ("Failed", words.count(counts["failed"]), "fail" if counts["failed"] else "", [names(bad)] if bad else []),
         (
             "Inconclusive", words.count(counts["inconclusive"]), "inconclusive" if counts["inconclusive"] else "",
             ["Too little to tell"] if counts["inconclusive"] else [],
         ),
         ("Not run, or not to the end", words.count(gone), "fail" if gone else "", [", ".join(more)] if more else []),
-        _score(summary["score"]),
+        score.tile(summary["score"], untested=False),
         (
             "Coverage", f"{len(tested)} of {len(summary['coverage'])}", "",
             ["classes of faults tested", f"Not tested: {', '.join(left)}" if left else ""],
         ),
     ]  # fmt: skip
-    shown = "".join(
-        f'<div><dt>{say(title)}</dt><dd class="figure {state}">{say(figure)}</dd>'
-        + "".join(f"<dd>{say(line)}</dd>" for line in lines if line)
-        + "</div>"
-        for title, figure, state, lines in tiles
-    )
+    shown = "".join(tile(*one) for one in tiles)
     return f'<dl class="figures six">{shown}</dl>'
-
-
-def _score(found: Mapping[str, Any]) -> tuple[str, str, str, list[str]]:
-    classes, least = found.get("classes") or {}, words.number(found.get("minimum"))
-    if least is None or not classes:
-        return "Score", "none", "dim", ["No class of faults was met often enough"]
-    worst = min(classes, key=lambda name: words.number(classes[name].get("value")) or 0.0)
-    lines = [f"that of the worst class, {words.clean(worst)}; the mean is {found.get('mean'):.0f}"]
-    if not found.get("grade"):
-        lines.append(f"No grade: {words.clean(found.get('why'))}")
-    elif found.get("capped_by"):
-        lines.append(f"No better grade with a critical finding ({words.clean(found['capped_by'])})")
-    title = f"Score, grade {words.clean(found['grade'])}" if found.get("grade") else "Score"
-    return title, f"{least:.0f} of 100", "", lines
 
 
 def _worst(summary: Mapping[str, Any]) -> str:
@@ -183,7 +134,7 @@ def _worst(summary: Mapping[str, Any]) -> str:
     if not found:
         judged = any(row["verdict"] for row in summary["runs"])
         return f'<p class="lone dim">{"No finding in any run." if judged else "No run could be judged."}</p>'
-    rest = f": the worst {MOST_CARDS} of {len(found)} kinds" if len(found) > MOST_CARDS else ""
+    rest = ", the gravest first" if len(found) > 1 else ""
     title = "What went wrong" if summary.get("verdict") == "fail" else "What was seen"
     cards = "".join(
         _card(one, summary, "Fix first:" if not at else "Fix:") for at, one in enumerate(found[:MOST_CARDS])
@@ -196,18 +147,18 @@ def _worst(summary: Mapping[str, Any]) -> str:
 
 def _card(one: Mapping[str, Any], summary: Mapping[str, Any], fix: str) -> str:
     severity = one["severity"] if one["severity"] in words.SEVERITIES else "info"
-    names = list(dict.fromkeys(row["name"] for row in one["runs"]))
-    often = f"{words.count(one['count'])} of {words.count(one['of'])}" if one.get("of") else words.count(one["count"])
+    seen_in = {row["name"] for row in one["runs"]}
     if len(one["runs"]) == 1:
         (row,) = one["runs"]
-        phase = f", in {say(row['phase'])}" if row.get("phase") else ""
-        where = f"<p><strong>{say(often)}</strong> in {_link(row['name'], summary)}{phase}. {say(one['sentence'])}</p>"
+        place = f", in phase {phase(say(row['phase']))}" if row.get("phase") else ""
+        place = f"{_link(row['name'], summary)}{place}"
+        where = f"<p><strong>{say(words.often(one))}</strong> in {place}. {say(one['sentence'])}</p>"
     else:
         places = "".join(f"<li>{_seen(row, summary)}</li>" for row in one["runs"][:MOST_NAMES])
         more = len(one["runs"]) - MOST_NAMES
         last = f'<li><a href="#findings">{more} more</a></li>' if more > 0 else ""
-        many = words.counted(len(names), "scenario")
-        where = f'<p><strong>{say(often)}</strong> in {many}:</p><ul class="small">{places}{last}</ul>'
+        many = words.counted(len(seen_in), "scenario")
+        where = f'<p><strong>{say(words.often(one))}</strong> in {many}:</p><ul class="small">{places}{last}</ul>'
     accepted = "<p><strong>Accepted in every run that saw it.</strong></p>" if one.get("accepted") else ""
     return (
         f'<article class="card {severity}"><h3>{say(one["title"])}</h3>'
@@ -220,9 +171,8 @@ def _card(one: Mapping[str, Any], summary: Mapping[str, Any], fix: str) -> str:
 
 
 def _seen(row: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    of = f" of {words.count(row['of'])}" if row.get("of") else ""
-    phase = f", in {say(row['phase'])}" if row.get("phase") else ""
-    return f"{_link(row['name'], summary)}{phase}: {say(words.count(row['count']))}{of}"
+    place = f", in phase {phase(say(row['phase']))}" if row.get("phase") else ""
+    return f"{_link(row['name'], summary)}{place}: {say(words.often(row))}"
 
 
 # Sections --------------------------------------------------------------------------------------------------------
@@ -257,7 +207,10 @@ def _matrix(summary: Mapping[str, Any]) -> str:
     head = "".join(f'<th scope="col" class="n">{say(title)}</th>' for title, _ in _COLUMNS.values())
     rows = "".join(
         f'<tr><th scope="row">{say(row["class"])}</th>'
-        + "".join(f'<td class="n">{_value(metric, row["cells"].get(metric), summary)}</td>' for metric in _COLUMNS)
+        + "".join(
+            f'<td class="n" data-name="{say(title)}"><div>{_value(name, row["cells"].get(name), summary)}</div></td>'
+            for name, (title, _) in _COLUMNS.items()
+        )
         + "</tr>\n"
         for row in summary["matrix"]
     )
@@ -290,12 +243,15 @@ def _number(value: float, unit: str) -> str:
     return f"{words.plain(value)}x" if unit == "ratio" else words.measured(value, unit)
 
 
-def _heat(heat: Chart) -> str:
+def _heat(summary: Mapping[str, Any], heat: Chart) -> str:
     if not heat.svg:
-        return f"<p>{say(heat.says)}</p>"
+        return f"<p>{prose(heat.says)}</p>"
+    judged = sum(row["verdict"] is not None for row in summary["runs"])
+    wide = min(judged, len(summary["findings"])) > MOST_NARROW
+    hint = '<p class="hint">Scroll the picture sideways to see all of it.</p>' if wide else ""
     # `svg` is our own drawing: adapters/charts escapes the names in it (tested there).
     return (
-        f'<figure class="heat"><figcaption><p>{say(heat.says)}</p></figcaption>'
+        f'<figure class="heat{" wide" if wide else ""}"><figcaption><p>{prose(heat.says)}</p>{hint}</figcaption>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{say(heat.title)}: chart">{heat.svg}</div>'
         "</figure>"
     )
@@ -313,9 +269,10 @@ def _findings(summary: Mapping[str, Any]) -> str:
             + f'<span class="dim small">{say(one["advice"])}</span>',
             f'<ul class="small">{places}</ul>',
         ))  # fmt: skip
-    return (
-        table(("severity", "finding, and what to do", "where"), rows, label="All findings", stack=True) if rows else ""
-    )
+    if not rows:
+        return ""
+    head = ("severity", "finding, and what to do", "where")
+    return f'<div class="kinds">{table(head, rows, label="All findings", stack=True)}</div>'
 
 
 def _coverage(summary: Mapping[str, Any]) -> str:
@@ -340,11 +297,6 @@ def _coverage(summary: Mapping[str, Any]) -> str:
 def _several(names: Sequence[str], summary: Mapping[str, Any]) -> str:
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return ", ".join(_link(name, summary) for name in names[:MOST_NAMES]) + more
-
-
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(words.clean(name, 60) for name in names[:MOST_NAMES]) + more
 
 
 def _link(name: str, summary: Mapping[str, Any]) -> str:

@@ -7,13 +7,22 @@ Laws:
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chaosllm.units import format_duration, format_share
+from chaosllm.renderers._figures import NONE as NONE
+from chaosllm.renderers._figures import count as count
+from chaosllm.renderers._figures import counted as counted
+from chaosllm.renderers._figures import measured as measured
+from chaosllm.renderers._figures import money as money
+from chaosllm.renderers._figures import number as number
+from chaosllm.renderers._figures import plain as plain
+from chaosllm.renderers._figures import rate as rate
+from chaosllm.renderers._figures import seconds as seconds
+from chaosllm.renderers._figures import share as share
+from chaosllm.renderers._figures import signed as signed
 
 # ECMA-48: CSI, OSC/DCS/SOS/PM/APC up to BEL or ST, and two-character escapes; also their 8-bit forms.
 _ESCAPES = re.compile(
@@ -24,8 +33,6 @@ _ESCAPES = re.compile(
 
 #: Because a report is read, not scrolled: foreign text is cut at this many characters.
 LONGEST = 600
-
-NONE = "\N{EM DASH}"
 
 VERDICTS: Mapping[str, tuple[str, str]] = {  # word, icon
     "pass": ("PASS", "\N{CHECK MARK}"),
@@ -44,10 +51,52 @@ OUTCOMES: Mapping[str, str] = {  # shown in this order: what is well first
     "dropped": "never sent",
 }
 
+#: Said where there is one, because the word alone leaves open whether it is fine.
+FALLBACK = (
+    "A declared fallback is a stand-in answer that the app marks as one: better than an error while a provider is "
+    "down, but it does not count as a good answer."
+)
+
+#: Said once on a page: what everything is counted in.
+OPERATION = "one operation is one user asking the app once"
+
+
+_RUNNER = re.compile(r"(python|pypy|node|ruby|java)[\d.]*(\.exe)?")
+
+
+def app(given: object) -> str:
+    """The app as run folders name it, without its folders; one that is an interpreter names no app, and that is said.
+
+    Because folders of older runs hold its path; newer ones the script or module that it ran (`Order.called`).
+    """
+    name = clean(given).replace("\\", "/").rsplit("/", maxsplit=1)[-1]
+    return f"app started with {name}" if _RUNNER.fullmatch(name) else f"app: {name}"
+
 
 def closed_loop(summary: Mapping[str, Any]) -> str:
     """What to know of every latency in a run whose load was a closed loop; "" for an open one."""
     return "closed loop: latency counts from sending, so stalls hide" if summary.get("loop") == "closed" else ""
+
+
+def attached(summary: Mapping[str, Any]) -> bool:
+    """Whether the proxy's records are all there is."""
+    return summary.get("source") == "attached"
+
+
+def source(summary: Mapping[str, Any]) -> str:
+    """What to know of the users' side of a run that we did not drive; "" for one that we did."""
+    match summary.get("source"):
+        case "attached":
+            return (
+                "Attached run, the proxy's side alone: what users got (success, latency, hangs, cut answers accepted) "
+                "was not looked at; run with a driver or give --access-log"
+            )
+        case "access_log":
+            return (
+                "The users' side is from the app's access log: status and duration alone; what was in the answers was "
+                "not looked at"
+            )
+    return ""
 
 
 def clean(value: object, longest: int = LONGEST) -> str:
@@ -66,6 +115,14 @@ def clean(value: object, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
+def inert(text: str) -> str:
+    """Clean text that a terminal may wrap anywhere: no line of it is a command to a CI's log.
+
+    GitHub takes a line that begins with `::`, blanks left out, and `##[` anywhere, as Azure does `##vso[`.
+    """
+    return text.replace("::", ": :").replace("##", "# #")
+
+
 def clean_lines(text: str) -> str:
     """`clean` line by line, for a file shown as it is."""
     return "\n".join(clean_line(line) for line in text.splitlines())
@@ -77,75 +134,12 @@ def clean_line(line: str) -> str:
     return (indent + clean(line, longest=10_000)).rstrip()
 
 
-def number(value: object) -> float | None:
-    """The value as a finite float; None for what is none (a NaN means "never measured")."""
-    if isinstance(value, bool) or not hasattr(value, "__float__"):
-        return None
-    found = float(value)
-    return found if math.isfinite(found) else None
+def named(name: object) -> str:
+    """A name that its author gave, between backticks, because `cut` and `held` read as verbs in a sentence.
 
-
-def count(value: object) -> str:
-    """A whole number with thousands apart: "1,240"; a dash for none."""
-    found = number(value)
-    return NONE if found is None else f"{found:,.0f}"
-
-
-def counted(value: object, noun: str) -> str:
-    """Such as "1 operation" and "1,240 operations"."""
-    return f"{count(value)} {noun}" + ("" if number(value) == 1 else "s")
-
-
-def seconds(value: object) -> str:
-    """A duration as the scenario spells it: "812ms", "2.1s"; a dash for none."""
-    found = number(value)
-    return NONE if found is None else format_duration(found)
-
-
-def signed(value: object) -> str:
-    """A difference of durations with its sign: "+1.1ms"; a dash for none."""
-    found = number(value)
-    return NONE if found is None else ("-" if found < 0 else "+") + seconds(abs(found))
-
-
-def share(value: object) -> str:
-    """A percentage with one decimal at most; a share that is not whole never reads as 100% or 0%."""
-    found = number(value)
-    if found is None:
-        return NONE
-    text = format_share(found)
-    if text == "100%" and found < 1:
-        return ">99.9%"
-    return "<0.1%" if text == "0%" and found > 0 else text
-
-
-def plain(value: object) -> str:
-    """A number with two decimals where it is small: "1.58", "18.9", "1,240"; a dash for none."""
-    found = number(value)
-    if found is None:
-        return NONE
-    if found == int(found) or abs(found) >= 1000:
-        return f"{found:,.0f}"
-    return f"{found:.1f}" if abs(found) >= 10 else f"{found:.2f}"
-
-
-def rate(value: object) -> str:
-    """So many a second: "4.1/s", "120/s", "0.05/s"; a dash for none."""
-    found = number(value)
-    if found is None:
-        return NONE
-    if found == 0 or found >= 100:
-        return f"{found:,.0f}/s"
-    return f"{found:.1f}/s" if found >= 1 else f"{found:.2g}/s"
-
-
-def money(value: object) -> str:
-    """US dollars, such as "0.0123 USD"; a dash for none."""
-    found = number(value)
-    return NONE if found is None else f"{found:,.4g} USD"
-
-
-_FORMATS = {"seconds": seconds, "share": share, "count": count, "usd": money}
+    Each medium shows what stands between backticks as code. One of the name's own would end it: an apostrophe.
+    """
+    return f"`{clean(name).replace('`', "'")}`"
 
 
 def unit_of(expression: str) -> str:
@@ -158,16 +152,12 @@ def unit_of(expression: str) -> str:
     return ""
 
 
-def measured(value: object, unit: str) -> str:
-    """A value in the unit that the summary names: seconds, share, count, or a plain number."""
-    return _FORMATS.get(unit, plain)(value)
-
-
 def objective_value(objective: Mapping[str, Any]) -> str:
     """What was measured for an objective, with its interval where it has one."""
     unit = str(objective.get("unit") or unit_of(str(objective.get("text", ""))))
-    value = measured(objective.get("value"), unit)
-    return value + interval(objective, unit)
+    value = objective.get("value")
+    shown = counted(value, "time") if unit == "count" and number(value) is not None else measured(value, unit)
+    return shown + interval(objective, unit)
 
 
 def interval(estimate: Mapping[str, Any], unit: str) -> str:
@@ -179,28 +169,19 @@ def interval(estimate: Mapping[str, Any], unit: str) -> str:
 
 
 def worst(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Findings, the worst first: by severity, then by how often; those that are accepted last."""
+    """Findings, the worst first: by severity, then by how many operations show it; those that are accepted last."""
 
     def rank(finding: Mapping[str, Any]) -> tuple[bool, int, float, str]:
         severity = str(finding.get("severity"))
         place = SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
-        return holds(finding), place, -(number(finding.get("count")) or 0), str(finding.get("code"))
+        return holds(finding), place, -showing(finding), str(finding.get("code"))
 
     return sorted(findings, key=rank)
 
 
-def score(found: Mapping[str, Any] | None) -> str:
-    """Such as "Score 62 (mean 81), grade D: 3 of 11 classes of faults tested; the worst: truncation"; "" for none."""
-    classes = (found or {}).get("classes") or {}
-    least, mean = number((found or {}).get("minimum")), number((found or {}).get("mean"))
-    if found is None or not classes or least is None or mean is None:
-        return ""
-    worst = min(classes, key=lambda name: number(classes[name].get("value")) or 0.0)
-    cap = f", capped by {clean(found['capped_by'])}" if found.get("capped_by") else ""
-    grade = f"grade {clean(found['grade'])}{cap}" if found.get("grade") else f"no grade: {clean(found.get('why'))}"
-    tested = f"{count(found.get('tested'))} of {count(found.get('of'))} classes of faults tested"
-    most = f"; the worst: {clean(worst)}" if len(classes) > 1 else ""
-    return f"Score {least:.0f} (mean {mean:.0f}), {grade}; {tested}{most}"
+def showing(finding: Mapping[str, Any]) -> float:
+    """How many operations show a finding; 0 of what no single operation shows, such as a slow recovery."""
+    return number(finding.get("operations")) or number(finding.get("count")) or 0
 
 
 def sentence(finding: Mapping[str, Any]) -> str:
@@ -235,19 +216,33 @@ def unseen(summary: Mapping[str, Any]) -> str:
 
 
 def times(finding: Mapping[str, Any]) -> str:
-    """Such as "12 of 430"; "" where the sentence says it already."""
+    """Such as "12 of 430 times"; "" where the sentence says it already.
+
+    Not "12 of 430 operations", because some findings count calls or waits; each sentence says which.
+    """
+    said = often(finding)
+    return "" if said.removesuffix(" times") in sentence(finding) or not finding.get("count") else said
+
+
+def often(finding: Mapping[str, Any]) -> str:
+    """Such as "12 of 430 times"; of what no single operation shows, such as a slow recovery, "all together"."""
+    if not finding.get("count"):
+        return "all together"
     of = number(finding.get("of"))
-    said = count(finding.get("count")) + (f" of {count(of)}" if of else "")
-    return "" if said in sentence(finding) else said
+    return f"{count(finding['count'])} of {count(of)} times" if of else counted(finding["count"], "time")
 
 
-def held(summary: Mapping[str, Any]) -> str:
-    """Whether the hypothesis held, in words."""
+def held(summary: Mapping[str, Any], *, brief: bool = False) -> str:
+    """Whether the hypothesis held, in words; `brief`: without a count that stands beside it already."""
     failed = [item for item in summary.get("objectives", ()) if item.get("verdict") == "fail"]
     match summary.get("verdict"):
+        case "pass" if attached(summary):
+            return "What the proxy's records tell stands for it; what users got was not looked at."
         case "pass":
             known = sum(holds(item) for item in summary.get("findings", ()))
             return f"It held, with {counted(known, 'accepted finding')}." if known else "It held."
+        case "fail" if failed and brief:
+            return "It did not hold."
         case "fail" if failed:
             return f"It did not hold: {len(failed)} of {counted(len(summary['objectives']), 'objective')} failed."
         case "fail":
@@ -258,6 +253,8 @@ def held(summary: Mapping[str, Any]) -> str:
 
 def attempts_per_operation(phase: Mapping[str, Any]) -> float | None:
     """Calls to the LLM for each operation of a phase; None without operations or without the join."""
+    if "requests" in phase:  # of an attached run: of the requests that its calls tell of, where they can be told
+        return number(((phase.get("metrics") or {}).get("attempts") or {}).get("value"))
     operations, attempts = number(phase.get("operations")), number(phase.get("attempts"))
     return attempts / operations if operations and attempts is not None else None
 
@@ -296,33 +293,31 @@ def fix_first(summary: Mapping[str, Any]) -> str:
     return next((clean(item["advice"]) for item in found if item.get("advice")), "")
 
 
-def impact(summary: Mapping[str, Any]) -> list[str]:
-    """For each fault phase, how many users got no good answer, beside the baseline's share."""
-    phases: Mapping[str, Mapping[str, Any]] = summary.get("phases", {})
-    before = next((without_good(phase) for phase in phases.values() if phase.get("role") == "baseline"), None)
-    lines = []
-    for name, phase in phases.items():
-        if phase.get("role") != "fault" or (bad := without_good(phase)) is None:
-            continue
-        failed, operations = bad
-        if not failed:
-            lines.append(f"In {clean(name)}, all of {counted(operations, 'operation')} got a good answer.")
-            continue
-        beside = f"; in the baseline {share(before[0] / before[1])}" if before else ""
-        lines.append(
-            f"In {clean(name)}, {count(failed)} of {counted(operations, 'operation')} "
-            f"({share(failed / operations)}) got no good answer{beside}."
-        )
-    return lines
+def one_for_all(summary: Mapping[str, Any]) -> str:
+    """Which of several loads that checks ask for is enough for all of them; "" where one at most is asked for."""
+    hints = " ".join(str(one.get("hint")) for one in summary.get("validity", ()) if not one.get("ok"))
+    asked = re.findall(r"\b(raise|lower) (load\.\w+)", hints)
+    if len(asked) < 2 or len(set(asked)) > 1:  # who is told to raise and to lower has to choose
+        return ""
+    way, lever = asked[0]
+    return f"Of the values asked for `{lever}` the {'highest' if way == 'raise' else 'lowest'} is enough."
 
 
 def without_good(phase: Mapping[str, Any]) -> tuple[float, float] | None:
-    """(operations without a good answer, all of them) of a phase; None where nothing was measured."""
-    operations = number(phase.get("operations"))
+    """(operations without a good answer, all of them) of a phase; None where nothing was measured.
+
+    Those that the success rate counts, so that the two never differ: see `left_out`.
+    """
+    operations = (number(phase.get("operations")) or 0) - left_out(phase)
     success = number((phase.get("success_rate") or {}).get("value"))
-    if not operations or success is None:
+    if operations <= 0 or success is None:
         return None
     return round(operations * (1 - success)), operations
+
+
+def left_out(phase: Mapping[str, Any]) -> float:
+    """Operations that were due in a baseline, reached into a fault, and so count in none of its metrics."""
+    return number(phase.get("left_out")) or 0
 
 
 def reasons(summary: Mapping[str, Any], *, objectives: bool = True) -> list[str]:
@@ -335,9 +330,12 @@ def reasons(summary: Mapping[str, Any], *, objectives: bool = True) -> list[str]
 def withheld(summary: Mapping[str, Any]) -> str:
     """Which findings could not be looked for, "" when all were."""
     codes = [clean(code) for code in summary.get("findings_withheld", ())]
-    if not codes:
-        return ""
-    return f"Not looked for, because too few calls could be matched to operations: {', '.join(codes)}."
+    few = "Not looked for, because too few calls could be matched to operations"
+    said = [f"{few}: {', '.join(codes)}."] if codes else []
+    if blind := [clean(code) for code in summary.get("findings_unknown", ())]:
+        what = "users got is not on record" if attached(summary) else "answers said is not on record"
+        said.append(f"Not looked for, because what {what}: {', '.join(blind)}.")
+    return " ".join(said)
 
 
 def lines(phases: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -11,14 +11,15 @@ from typing import ClassVar
 
 from chaosllm.renderers import Material
 from chaosllm.renderers import _words as words
+from chaosllm.renderers._page.commands import commands
 from chaosllm.renderers._page.exactness import calibration, instrument, validity
 from chaosllm.renderers._page.findings import findings
 from chaosllm.renderers._page.first import first
 from chaosllm.renderers._page.injection import injection
-from chaosllm.renderers._page.markup import document, say, section, word
+from chaosllm.renderers._page.markup import body, document, say, word
 from chaosllm.renderers._page.metrics import metrics
 from chaosllm.renderers._page.objectives import objectives
-from chaosllm.renderers._page.phases import phases
+from chaosllm.renderers._page.phases import calls, phases
 from chaosllm.renderers._page.score import score
 from chaosllm.renderers._page.sheet import PAGE
 from chaosllm.renderers._page.timeline import timeline
@@ -36,26 +37,20 @@ class Html:
         """The page; the same material gives the same bytes."""
         _, text = word(material.summary.get("verdict"))
         plain = text.rpartition(">")[2].strip()
-        sections = [part for part in _sections(material) if part[2]]
-        links = "".join(f'<li><a href="#{key}">{say(title)}</a></li>' for key, title, _ in sections)
-        body = (
-            '<a class="skip" href="#main">Skip to the result</a>\n'
-            f'<main id="main" tabindex="-1">\n{first(material)}\n'
-            f'<nav aria-label="Sections"><ul>{links}</ul></nav>\n'
-            + "\n".join(section(key, title, part) for key, title, part in sections)
-            + f"\n</main>\n<footer>{_footer(material)}</footer>"
-        )
-        return document(f"{plain}: {say(material.summary.get('scenario', 'run'))}", PAGE, body)
+        whole = body(first(material), _sections(material), _footer(material))
+        return document(f"{plain}: {say(material.summary.get('scenario', 'run'))}", PAGE, whole)
 
 
 def _sections(material: Material) -> Iterator[tuple[str, str, str]]:
     """(anchor, title, body); an empty body leaves the section out."""
     summary = material.summary
-    yield "timeline", "What happened", timeline(material.charts)
-    yield "objectives", "Objectives", objectives(summary.get("objectives", ()))
+    yield "timeline", "What happened", timeline(material.charts, summary.get("phases", ()))
+    yield "commands", "Commands", commands(summary)
+    yield "objectives", "Objectives", objectives(summary.get("objectives", ()), summary.get("phases", ()))
     yield "findings", "Findings", findings(material)
     yield "score", "Score by class of faults", score(summary.get("score"))
-    yield "phases", "Phase by phase", phases(summary.get("phases", {}), summary)
+    blocks = summary.get("phases", {})
+    yield "phases", "Phase by phase", calls(blocks) if words.attached(summary) else phases(blocks, summary)
     yield "metrics", "Every metric", metrics(summary)
     yield "injection", "Injection proof", injection(summary)
     exact = calibration(summary.get("calibration")) + instrument(summary)

@@ -46,7 +46,7 @@ def _suite(root: ET.Element, material: Material, undecided: str) -> None:
     if started := material.meta.get("started"):
         suite.set("timestamp", words.clean(started)[:19])
     properties = ET.SubElement(suite, "properties")
-    for key in ("verdict", "seed", "match_rate"):
+    for key in ("verdict", "seed", "match_rate", *(["source"] if words.source(summary) else [])):
         ET.SubElement(properties, "property", name=key, value=words.clean(summary.get(key)))
     for objective in summary.get("objectives", ()):
         _objective(suite, f"{name}.objectives", objective, undecided)
@@ -71,7 +71,8 @@ def _findings(suite: ET.Element, group: str, summary: Mapping[str, Any]) -> None
     for finding in summary.get("findings", ()):
         raised.setdefault(str(finding.get("code")), []).append(finding)
     withheld = {str(code) for code in summary.get("findings_withheld", ())}
-    for code in sorted({*members("findings"), *raised, *withheld}):
+    unknown = {str(code) for code in summary.get("findings_unknown", ())}
+    for code in sorted({*members("findings"), *raised, *withheld, *unknown}):
         case = _case(suite, group, code)
         if found := raised.get(code):
             text = "\n\n".join(map(_of_finding, found))
@@ -79,6 +80,8 @@ def _findings(suite: ET.Element, group: str, summary: Mapping[str, Any]) -> None
                 _result(case, "failure", words.sentence(found[0]), text)
             else:
                 _told(case, text)
+        elif code in unknown:
+            _result(case, "skipped", f"not looked for: {words.source(summary)}")
         elif code in withheld:
             _result(case, "skipped", "calls could not be matched to operations, so this was not looked for")
 

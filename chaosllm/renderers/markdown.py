@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from chaosllm.renderers import Material
+from chaosllm.renderers import _attached as attached
 from chaosllm.renderers import _instrument as told
+from chaosllm.renderers import _steered as by_hand
+from chaosllm.renderers import _users as users
 from chaosllm.renderers import _words as words
 
 #: GitHub refuses a comment of more than 65,536 characters; some room is left for what a bot puts around it.
@@ -29,7 +32,17 @@ _MARK = {"pass": "✓", "fail": "✗"}
 
 def text(value: object) -> str:
     """Foreign text as one line that shows what it says: no markup, link, mention or workflow command."""
-    escaped = _SPECIAL.sub(r"\\\1", words.clean(value))
+    return _escaped(words.clean(value))
+
+
+def prose(value: object) -> str:
+    """As `text`, with what stands between backticks in a code span."""
+    parts = re.split(r"`([^`]+)`", words.clean(value))
+    return "".join(code(part) if place % 2 else _escaped(part) for place, part in enumerate(parts))
+
+
+def _escaped(cleaned: str) -> str:
+    escaped = _SPECIAL.sub(r"\\\1", cleaned)
     escaped = _LINK.sub(r"\1\\\2", escaped).replace("www.", "www\\.")
     escaped = _BLOCK.sub(lambda found: f"{found[1]}\\{found[2]}" if not found[2][0].isdigit() else found[0], escaped)
     # GitHub finds mentions after rendering, so a backslash does not stop them; a zero-width space does.
@@ -75,9 +88,9 @@ def _rendered(material: Material, most: int) -> str:
         "head": _head(summary),
         "objectives": _objectives(summary.get("objectives", ())),
         "findings": _findings(found, words.withheld(summary), words.unseen(summary)),
-        "phases": _phases(summary.get("phases", {})),
-        "injection": _injection(summary.get("injection", ()), words.unrecognised(summary)),
-        "validity": [*_validity(summary.get("validity", ())), *_instrument(summary)],
+        "phases": _calls(summary.get("phases", {})) if words.attached(summary) else _phases(summary.get("phases", {})),
+        "injection": [*_commands(summary), *_injection(summary.get("injection", ()), words.unrecognised(summary))],
+        "validity": [*_validity(summary), *_instrument(summary)],
     }
     return fit([("\n\n".join(part), _SHARES[name]) for name, part in parts.items()], most)
 
@@ -89,16 +102,20 @@ def _title(summary: Mapping[str, Any], longest: int) -> str:
 
 def _head(summary: Mapping[str, Any]) -> list[str]:
     parts = [f"## {_title(summary, words.LONGEST)}"]
+    if source := words.source(summary):
+        parts.append(f"**{text(source)}.**")
     if hypothesis := summary.get("hypothesis"):
         parts.append(f"> {text(hypothesis)}\n>\n> **{words.held(summary)}**")
-    if reasons := [*words.impact(summary), *words.reasons(summary, objectives=False)]:
-        parts.append("\n".join([*(f"- {text(reason)}" for reason in reasons[:MOST_ROWS]), *_more(reasons, "- ")]))
+    if lines := [line for line in (by_hand.stopped(summary), by_hand.steered(summary)) if line]:
+        parts.append("\n".join(f"**{text(line)}**" for line in lines))
+    if reasons := [*users.impact(summary), *words.reasons(summary, objectives=False)]:
+        parts.append("\n".join([*(f"- {prose(reason)}" for reason in reasons[:MOST_ROWS]), *_more(reasons, "- ")]))
     if loop := words.closed_loop(summary):
         parts.append(f"Load: {loop}.")
-    if score := words.score(summary.get("score")):
+    if score := users.score(summary.get("score")):
         parts.append(f"{text(score)}.")
     if first := words.fix_first(summary):
-        parts.append(f"**Fix first:** {text(first)}")
+        parts.append(f"**Fix first:** {prose(first)}")
     return parts
 
 
@@ -122,7 +139,7 @@ def _objectives(objectives: Sequence[Mapping[str, Any]]) -> list[str]:
         )
         for item in objectives[:MOST_ROWS]
     ]
-    return ["### Objectives", table(("", "objective", "measured"), rows, left=2), *_more(objectives)]
+    return ["### Objectives", table(("", "objective", "measured (90% interval)"), rows, left=2), *_more(objectives)]
 
 
 def _findings(findings: Sequence[Mapping[str, Any]], withheld: str, unseen: str) -> list[str]:
@@ -131,13 +148,13 @@ def _findings(findings: Sequence[Mapping[str, Any]], withheld: str, unseen: str)
     lines = []
     for item in findings[:MOST_FINDINGS]:
         shown = ", ".join(code(one) for one in list(item.get("evidence", ()))[:MOST_EVIDENCE])
-        where = f" in {code(item['phase'])}" if item.get("phase") else ""
+        where = f" in phase {code(item['phase'])}" if item.get("phase") else ""
         where += f", {often}" if (often := words.times(item)) else ""
         lines.append(
             f"- **{text(item.get('severity'))}** {code(item.get('code'))}{where}: "
             f"{text(words.sentence(item))}\n"
             + (f"  **{text(accepted)}**\n" if (accepted := words.accepted(item)) else "")
-            + f"  **Fix:** {text(item.get('advice', ''))}"
+            + f"  **Fix:** {prose(item.get('advice', ''))}"
             + (f" More: {code(item['docs'])}" if item.get("docs") else "")
             + (f"\n  Evidence: {shown}" if shown else "")
         )
@@ -166,8 +183,13 @@ def _phases(phases: Mapping[str, Mapping[str, Any]]) -> list[str]:
                 words.plain(words.attempts_per_operation(phase)),
             )
         )
-    head = ("phase", "role", "operations", "success", "p50", "p95", "attempts per operation")
+    head = ("phase", "role", "operations", "good answers", "p50", "p95", "calls per operation")
     return ["### Phases", table(head, rows, left=2), *_more(every)]
+
+
+def _calls(phases: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    every = [(code(name), *map(text, cells)) for name, *cells in attached.rows(phases)]
+    return ["### Phases", table(attached.HEAD, every[:MOST_ROWS]), *_more(every)] if every else []
 
 
 def _more(rows: Sequence[object], mark: str = "") -> list[str]:
@@ -189,7 +211,17 @@ def _injection(injection: Sequence[Mapping[str, Any]], strange: str) -> list[str
     return [*note, f"<details><summary>Injection proof: {words.injected(injection)}</summary>\n\n{shown}\n\n</details>"]
 
 
-def _validity(checks: Sequence[Mapping[str, Any]]) -> list[str]:
+def _commands(summary: Mapping[str, Any]) -> list[str]:
+    rows = [tuple(map(text, row)) for row in by_hand.rows(summary)]
+    if not rows:
+        return []
+    left = by_hand.left_out(summary)
+    more = [f"{words.count(left)} more in log.jsonl"] if left else []
+    return ["### Commands", table(by_hand.HEAD, rows[:MOST_ROWS], left=5), *_more(rows), *more]
+
+
+def _validity(summary: Mapping[str, Any]) -> list[str]:
+    checks: Sequence[Mapping[str, Any]] = summary.get("validity", ())
     failed = [check for check in checks if not check.get("ok")]
     if not failed:
         return []
@@ -198,6 +230,7 @@ def _validity(checks: Sequence[Mapping[str, Any]]) -> list[str]:
         for check in failed[:MOST_ROWS]
     ]
     lines += _more(failed, "- ")
+    lines += [f"- {prose(one)}"] if (one := words.one_for_all(summary)) else []
     return ["### What spoils this run", "\n".join(lines)]
 
 

@@ -13,7 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from chaosllm.renderers import Material
+from chaosllm.renderers import _attached as attached
 from chaosllm.renderers import _instrument as told
+from chaosllm.renderers import _steered as by_hand
+from chaosllm.renderers import _users as users
 from chaosllm.renderers import _words as words
 
 _STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
@@ -35,9 +38,10 @@ def renderable(material: Material) -> RenderableType:
     summary = material.summary
     parts: list[RenderableType] = [*_head(summary, material.meta)]
     phases = summary.get("phases", {})
-    began = any(phase.get("operations") for phase in phases.values())  # else these tables hold dashes alone
+    # Else these tables hold dashes alone.
+    began = any(phase.get("operations") or phase.get("requests") for phase in phases.values())
     for block in (
-        _phases(phases) if began else None,
+        None if not began else _calls(phases) if words.attached(summary) else _phases(phases),
         _objectives(summary.get("objectives", ())) if began else None,
         _findings(words.worst(summary.get("findings", ()))),
     ):
@@ -59,7 +63,13 @@ def _head(summary: Mapping[str, Any], meta: Mapping[str, Any]) -> list[Renderabl
     if hypothesis := summary.get("hypothesis"):
         said = _said(hypothesis, "italic").append(" ").append(words.held(summary), f"{style} not italic")
         parts.append(Padding(said, (0, 1, 0, 1)))
-    reasons = words.reasons(summary, objectives=False)
+    if source := words.source(summary):
+        parts.append(Padding(_said(f"{source}.", "bold yellow"), (0, 1, 0, 1)))
+    steered = by_hand.steered(summary).replace("see below", "see the report")
+    lines = [line for line in (by_hand.stopped(summary), steered) if line]
+    parts += [Padding(_said(words.inert(line), "bold"), (0, 1, 0, 1)) for line in lines]
+    reasons = [f"{line}." for line in (users.lost(summary),) if line]
+    reasons += words.reasons(summary, objectives=False)
     grid = Table.grid(padding=(0, 1))
     for reason in reasons[:MOST_REASONS]:
         grid.add_row("•", _said(reason))
@@ -75,7 +85,7 @@ def _phases(phases: Mapping[str, Mapping[str, Any]]) -> Table | None:
         return None
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style="dim")
     table.add_column("phase")
-    for name in ("operations", "success", "p50", "p95", "attempts/op"):
+    for name in ("operations", "good answers", "p50", "p95", "calls/operation"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, operation, phase in words.lines(phases):
         latency, success = phase.get("latency") or {}, phase.get("success_rate") or {}
@@ -90,6 +100,16 @@ def _phases(phases: Mapping[str, Mapping[str, Any]]) -> Table | None:
             words.seconds(latency.get("p95")),
             words.plain(words.attempts_per_operation(phase)),
         )
+    return table
+
+
+def _calls(phases: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column(attached.HEAD[0])
+    for name in attached.HEAD[1:]:
+        table.add_column(name, justify="right")
+    for name, *cells in attached.rows(phases):
+        table.add_row(_said(name, "bold" if phases[name].get("role") == "fault" else ""), *cells)
     return table
 
 
@@ -123,7 +143,7 @@ def _findings(findings: Sequence[Mapping[str, Any]]) -> Table | None:
         if often := words.times(item):
             head.append(f"  {often}", "not bold")
         if item.get("phase"):
-            head.append(f"  in {words.clean(item['phase'])}", "not bold dim")
+            head.append(f"  in phase {words.clean(item['phase'])}", "not bold dim")
         if evidence:
             more = ", …" if len(evidence) > MOST_EVIDENCE else ""
             head.append(f"  {', '.join(evidence[:MOST_EVIDENCE])}{more}", "not bold dim")
@@ -141,6 +161,8 @@ def _foot(summary: Mapping[str, Any], report: str) -> list[RenderableType]:
     findings = summary.get("findings", ())
     counts = words.injected(summary.get("injection", ()))
     seen = words.counted(len(findings), "finding") if findings else "no finding"
+    if blind := len(summary.get("findings_unknown", ())):
+        seen += f", {words.counted(blind, 'kind')} of findings not looked for"
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -155,7 +177,7 @@ def _foot(summary: Mapping[str, Any], report: str) -> list[RenderableType]:
     if report:
         grid.add_row(Text("Report:", "bold"), _said(report, "cyan"))
     exact = told.line(summary)
-    lines = [f"{counts}; {seen}", words.score(summary.get("score")), exact]
+    lines = [f"{counts}; {seen}", users.score(summary.get("score")), exact]
     said = "\n".join(line for line in lines if line)
     return [Padding(Text(said, "dim"), (0, 0, 0, 1)), Padding(grid, (0, 1, 0, 1), expand=False)]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chaosllm.join import Floats, Ints, Run, is_call
+from chaosllm.columns import Floats, Ints
+from chaosllm.join import Run, is_call
 from chaosllm.record import Outcome
 from chaosllm.series.groups import Group
 

@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 
 from chaosllm.chunk_gaps import MOST, middle
-from chaosllm.join import Floats, Ints
+from chaosllm.columns import Floats, Ints
 
 #: A curve of this many points looks the same as one of a million, and keeps the page small.
 MOST_POINTS = 200

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chaosllm.join import Floats, Run
+from chaosllm.columns import Floats
+from chaosllm.join import Run
 from chaosllm.series.groups import Group, groups
 from chaosllm.series.timeline import Rates, Windows, rates, windows
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from chaosllm.analysis import measure
-from chaosllm.join import Floats, Run
+from chaosllm.columns import Floats
+from chaosllm.join import Run
 from chaosllm.metrics import Estimate
 from chaosllm.metrics._panel import baseline_of
 from chaosllm.metrics._recoveries import Recovery, recoveries

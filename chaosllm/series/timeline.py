@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chaosllm.join import Floats, Ints, Mask, Run, is_call
+from chaosllm.columns import Floats, Ints, Mask
+from chaosllm.join import Run, is_call
 from chaosllm.metrics.goodput import in_time
 from chaosllm.record import OUTCOMES
 from chaosllm.stats import quantile

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chaosllm.chains import next_attempt
+from chaosllm.columns import Floats, Ints, Mask
 from chaosllm.gaps import TOLERANCE, Gap, asks_to_wait, may_be_retried, troubled
-from chaosllm.join import Floats, Ints, Mask, Run
+from chaosllm.join import Run
 
 #: Of more failed operations every k-th is looked at: a histogram of so many looks the same.
 MOST_OPERATIONS = 20_000
@@ -76,10 +76,9 @@ def _gaps(run: Run) -> tuple[Floats, Floats, int]:
     every = -(-len(failures) // MOST_OPERATIONS) or 1
     found = []
     for row, attempts in failures[::every]:
-        for at, event in enumerate(attempts):
+        for event, after in zip(attempts, run.next_attempts(row), strict=True):
             wants = asks_to_wait(event)
             if wants or (may_be_retried(event) and event.retry_after is None):
-                after = next_attempt(attempts, at, run.usual)
                 gap = Gap(row, event, after).seconds if after is not None else np.nan
                 found.append((event.retry_after if wants else np.nan, gap))
     table = np.array(found, dtype=np.float64).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""The simulator as a child process: a config line on stdin, a ready line on stdout, ends with its stdin."""
+"""The simulator as a child process: a config line on stdin, a ready line on stdout, ends soon after its stdin."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ from chaosllm.simulator.profile import Profile
 from chaosllm.simulator.serve import Ready, listen_for, serve
 from chaosllm.units import parse_share
 from chaosllm.vitals import Vitals
+
+#: Seconds without a request after which a simulator that nobody watches over goes: longer than the proxy before it,
+#: which stays for as long as an app calls through it.
+QUIET = 3.0
 
 
 def build(line: bytes) -> tuple[Simulator, list[socket.socket]]:
@@ -51,7 +55,7 @@ def main() -> int:
 
     def started(stop: Callable[[], None]) -> None:
         vitals.run(asyncio.get_running_loop().call_later)
-        _watch_stdin(stop)
+        _watch_stdin(simulator, stop)
 
     serve(simulator, listeners, ready=_ready, started=started)
     _say({"type": "vitals", **vitals.to_json()})
@@ -70,8 +74,8 @@ def _first_line() -> bytes:
     return line
 
 
-def _watch_stdin(stop: Callable[[], None]) -> None:
-    """Call `stop` at end of file or on the command `stop`, from a thread: stdin may be any kind of file."""
+def _watch_stdin(simulator: Simulator, stop: Callable[[], None]) -> None:
+    """Call `stop` on the command `stop`, or once nobody asks after end of file; in a thread: stdin may be any file."""
 
     def watch() -> None:
         pending = b""
@@ -79,9 +83,20 @@ def _watch_stdin(stop: Callable[[], None]) -> None:
             *lines, pending = (pending + data).split(b"\n")
             if any(b'"stop"' in line for line in lines):
                 break
+        else:
+            _until_quiet(simulator)
         stop()
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _until_quiet(simulator: Simulator) -> None:
+    """The supervisor is gone: return once nothing was asked for QUIET seconds, and nothing is being answered."""
+    came, since = simulator.came, time.monotonic()
+    while time.monotonic() - since < QUIET:
+        time.sleep(QUIET / 20)
+        if simulator.open or simulator.came != came:
+            came, since = simulator.came, time.monotonic()
 
 
 def _say(message: dict[str, Any]) -> None:

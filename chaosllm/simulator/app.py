@@ -57,11 +57,21 @@ class Simulator:
         self.answered = 0
         self.refused = 0
         self.left = 0  # clients that went before the end
+        self.came = 0  # requests of any kind
+        self.open = 0  # of them those that are not over
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request; other kinds of scope are not served."""
         if scope["type"] != "http":
             return
+        self.came += 1
+        self.open += 1
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self.open -= 1
+
+    async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         path: str = scope["raw_path"].decode("latin-1")
         if scope["query_string"]:
             path += "?" + scope["query_string"].decode("latin-1")

@@ -18,9 +18,10 @@ from chaosllm.validity import _conditions as conditions
 from chaosllm.validity import _injection as injected
 from chaosllm.validity import _limits as limits
 from chaosllm.validity import _records as records
-from chaosllm.validity._check import ALL, JOINED, TIMING, Check
+from chaosllm.validity import _sources as sources
+from chaosllm.validity._check import ALL, JOINED, TIMING, WAITS, Check
 
-__all__ = ["Check", "check", "spoiled_by"]
+__all__ = ["ALL", "TIMING", "WAITS", "Check", "check", "spoiled_by"]
 
 
 def check(run: Run) -> list[Check]:
@@ -28,12 +29,14 @@ def check(run: Run) -> list[Check]:
     rows = injection(run)
     checks: list[Callable[[Run], Iterable[Check]]] = [
         records.bypass, records.failures, records.app, records.certificates, records.operations, records.kept,
-        records.belong, records.traffic, records.stopped, records.something_judged, conditions.calibration,
+        records.belong, records.traffic, sources.calls, sources.users, sources.log, records.stopped,
+        records.something_judged, conditions.calibration,
         lambda run: injected.injected(run, rows), lambda run: injected.delivered(run, rows),
         lambda run: injected.shares(run, rows), injected.hits,
         conditions.steady_state, conditions.upstream, conditions.load, conditions.calls,
-        conditions.generator_lag, conditions.proxy_lag, limits.lag, limits.cores, limits.delays, limits.pace,
-        conditions.clock, records.match, closed.tasks, closed.users, closed.elsewhere,
+        conditions.generator_lag, conditions.proxy_lag,
+        limits.starved, limits.lag, limits.cores, limits.delays, limits.pace,
+        conditions.clock, records.match, sources.match, closed.tasks, closed.users, closed.elsewhere,
     ]  # fmt: skip
     return [found for each in checks for found in each(run)]
 
@@ -50,7 +53,7 @@ def spoiled_by(checks: list[Check]) -> Callable[[Objective], str | None]:
         for one in failed:
             timing = any(member.unit in ("seconds", "per_second") for member in members)
             joined = any(member.joined for member in members)
-            if one.spoils == ALL or (one.spoils == TIMING and timing) or (one.spoils == JOINED and joined):
+            if one.spoils in (ALL, WAITS) or (one.spoils == TIMING and timing) or (one.spoils == JOINED and joined):
                 return f"spoiled: {one.what}"
         return None
 

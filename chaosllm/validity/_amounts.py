@@ -65,11 +65,13 @@ def less(run: Run, factor: float) -> str:
     in their load (M/M/1: share / (1 - share)), so half of the load waits for half as long or less.
     """
     if not _LEAST < factor < 1:
-        return f"lower {run.scenario.load.lever}"
+        return f"lower {run.scenario.load.lever if run.driven else 'the load of the app'}"
     return f"lower {_load(run, factor)}"
 
 
 def _load(run: Run, factor: float) -> str:
+    if not run.driven:  # the load is the app's own
+        return f"the app's own load by a factor of {rounded(factor, up=factor > 1)}"
     load, up = run.scenario.load, factor > 1
     if load.closed:
         users = load.users * factor

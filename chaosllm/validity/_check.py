@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-#: What a failed check spoils: every metric, only those of time, only those by operation, or none.
-ALL, TIMING, JOINED, NONE = "all", "timing", "joined", ""
+#: What a failed check spoils: every metric and also findings on users who waited too long, every metric, only those
+#: of time, only those by operation, or none.
+WAITS, ALL, TIMING, JOINED, NONE = "waits", "all", "timing", "joined", ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from chaosllm.join import Ints, Run
+from chaosllm.columns import Ints
+from chaosllm.join import Run
 from chaosllm.record import Did, Ended, Event, Origin, Outcome
 from chaosllm.scenario import Comparator, Phase, Role
+from chaosllm.sources import ATTACHED
 from chaosllm.stats import quantile
 from chaosllm.units import format_duration, format_share
 from chaosllm.validity._amounts import less, more, surely, within
 from chaosllm.validity._check import ALL, TIMING, Check
-from chaosllm.validity._limits import MOST_SECONDS, late_seconds, proxy_hint
+from chaosllm.validity._limits import MOST_SECONDS, late_seconds, others_have_cores, proxy_hint
 from chaosllm.vitals import MOST_LAG
 
 #: METHOD section 1.
@@ -70,6 +72,8 @@ def _miscalibrated(found: dict[str, Any]) -> str:
 
 def steady_state(run: Run) -> Iterable[Check]:
     """The app works before it is broken."""
+    if run.source == ATTACHED:
+        return
     for phase in run.phases(Role.BASELINE):
         if not run.seconds(phase.name):
             continue
@@ -81,7 +85,9 @@ def steady_state(run: Run) -> Iterable[Check]:
             f"{format_share(share)} of {len(rows):,} operations were good in {phase.name}, before any fault"
             if len(rows)
             else f"no operation ended in {phase.name}",
-            _steadier(run, phase, rows) if len(rows) else _long_enough(run, phase),
+            (_steadier(run, phase, rows) if len(rows) else _long_enough(run, phase))
+            if run.driven
+            else f"the app must work before it is broken: lengthen {phase.name}, and mend the app",
             ALL,
         )
 
@@ -151,7 +157,7 @@ def upstream_error(event: Event) -> bool:
 
 def load(run: Run) -> Iterable[Check]:
     """Every operation of the baseline could be sent; a closed loop drops none."""
-    if run.scenario.load.closed:
+    if run.scenario.load.closed or not run.driven:
         return
     for phase in run.phases(Role.BASELINE):
         due = run.due(phase.name)
@@ -182,7 +188,7 @@ def _room(run: Run, phase: Phase) -> str:
 
 def calls(run: Run) -> Iterable[Check]:
     """Most operations of the baseline reach the LLM through the proxy, or most cannot meet a fault."""
-    if not run.joined:
+    if not run.joined or run.source == ATTACHED:
         return
     for phase in run.phases(Role.BASELINE):
         rows = run.due(phase.name)
@@ -202,7 +208,7 @@ def calls(run: Run) -> Iterable[Check]:
 
 def generator_lag(run: Run) -> Iterable[Check]:
     """Operations start when they are due; in a closed loop that is when they are sent, and says nothing."""
-    if run.scenario.load.closed:
+    if run.scenario.load.closed or not run.driven:
         return
     sent = (run.phase_of >= 0) & ~run.samples.was(Outcome.DROPPED)  # without a time: NaN, which fails
     late, due = (run.samples.t_sent - run.samples.t_due)[sent], run.samples.t_due[sent]
@@ -234,14 +240,15 @@ def generator_lag(run: Run) -> Iterable[Check]:
 
 
 def proxy_lag(run: Run) -> Iterable[Check]:
-    """The proxy keeps up."""
+    """The proxy keeps up; in a run that ended before its load, as it was starting, it had nothing to keep up with."""
     lag = (run.meta.get("proxy") or {}).get("lag_p99")
-    if isinstance(lag, int | float):
+    if isinstance(lag, int | float) and not (run.meta.get("stopped") and "clock" not in run.meta):
+        why = "" if others_have_cores(run) else "the proxy is saturated: "
         yield Check(
             "proxy lag",
             lag <= MOST_LAG,
             f"the proxy was {format_duration(lag)} late (p99, at most {format_duration(MOST_LAG)})",
-            f"the proxy is saturated: {proxy_hint(run, within(MOST_LAG, lag))}",
+            f"{why}{proxy_hint(run, within(MOST_LAG, lag))}",
             TIMING,
         )
 

@@ -16,8 +16,8 @@ from chaosllm.join import Run
 from chaosllm.stats import Floats, quantile
 from chaosllm.units import format_duration, format_share
 from chaosllm.validity._amounts import less, within
-from chaosllm.validity._check import ALL, TIMING, Check
-from chaosllm.vitals import MOST_BUSY, MOST_LAG
+from chaosllm.validity._check import TIMING, WAITS, Check
+from chaosllm.vitals import APP, MOST_BUSY, MOST_LAG
 
 #: Seconds of a phase that may be over a limit: one for a burst of arrivals or a collection of garbage, and one
 #: more because a burst seldom keeps to one second. Single seconds matter, because recovery is told by them.
@@ -55,6 +55,32 @@ class _Excess:
         """Such as "in 5 of 20 seconds of storm (at most 2)"."""
         whole = int(len(self.part.cpu) * self.part.width)
         return f"in {self.over:,} of {whole:,} seconds of {self.part.phase.name} (at most {self.most:,})"
+
+
+def starved(run: Run) -> Iterable[Check]:
+    """An app that we started has a core when it needs one: what others keep from it is no behaviour of its own.
+
+    What it uses itself is: where it ran for longer than it waited, its seconds are not counted. All its threads are
+    added up, and what two of them waited at once is above a second in a second.
+    """
+    parts = [part for signs in processes(run) if signs.process == APP for part in seconds(run, signs)]
+    if not parts:
+        return
+    kept = [np.where(part.wait > part.cpu, np.minimum(part.busy, 1.0), 0.0) for part in parts]
+    found = [_Excess.of(part, busy, MOST_BUSY, MOST_BUSY_SHARE) for part, busy in zip(parts, kept, strict=True)]
+    worst = max(found, key=lambda one: (one.grave, one.over, one.highest))
+    at = int(worst.part.wait.argmax())
+    waited = f"waited {format_share(min(float(worst.part.wait[at]), 1.0))} of a second for a core that others had"
+    yield Check(
+        "app starved",
+        not worst.grave,
+        f"the app could not get on {worst.where()}; in the worst it ran {format_share(float(worst.part.cpu[at]))} and "
+        f"{waited}"
+        if worst.grave
+        else f"the app {waited} in its worst second",
+        f"other work has the cores: end it, {less(run, within(MOST_BUSY, worst.highest))}, or use {_machine(run)}",
+        WAITS,
+    )
 
 
 def cores(run: Run) -> Iterable[Check]:
@@ -95,7 +121,7 @@ def lag(run: Run) -> Iterable[Check]:
             else f"{_NAMES[name]} was {format_duration(max(one.highest for one in found))} late in its worst second "
             f"(median of the second, at most {format_duration(MOST_LAG)})",
             _hint(run, name, within(MOST_LAG, worst.highest)),
-            ALL if worst.highest > MOST_OF_DEADLINE * run.timeout else TIMING,
+            WAITS if worst.highest > MOST_OF_DEADLINE * run.timeout else TIMING,
         )
 
 
@@ -169,11 +195,20 @@ def _hint(run: Run, name: str, factor: float) -> str:
 
 def proxy_hint(run: Run, factor: float) -> str:
     """What to change when the proxy is over a limit; `factor` is the limit over what was found."""
+    if others_have_cores(run):
+        return f"other work has the cores: end it, {less(run, factor)}, or use {_machine(run)}"
     workers = len({signs.worker for signs in processes(run) if signs.process == "proxy"}) or 1
     return (
         f"{less(run, factor)}, so that fewer calls and streams run at a time, give the proxy more "
         f"processes with --proxy-workers {workers + 1}, or use {_machine(run)}"
     )
+
+
+def others_have_cores(run: Run) -> bool:
+    """Whether the proxy waited for a core for longer than it used one, so that more workers would wait as well."""
+    parts = _by_process(run).get("proxy", [])
+    used = max((float(part.cpu.max()) for part in parts), default=0.0)
+    return max((float(part.wait.max()) for part in parts), default=0.0) > used
 
 
 def _machine(run: Run) -> str:

@@ -7,9 +7,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from chaosllm import registry
-from chaosllm.join import LEAST_MATCH, Mask, Run, is_call
+from chaosllm.columns import Mask
+from chaosllm.join import LEAST_MATCH, Run, is_call
+from chaosllm.live.words import why_stopped
 from chaosllm.record import Did, Outcome
 from chaosllm.scenario import Role
+from chaosllm.sources import ATTACHED
 from chaosllm.units import format_duration, format_share
 from chaosllm.validity._amounts import more, surely
 from chaosllm.validity._check import ALL, JOINED, NONE, Check
@@ -65,14 +68,14 @@ def _sent(run: Run) -> Mask:
 
 def operations(run: Run) -> Iterable[Check]:
     """Somebody asked the app something, after the warm-up."""
-    if run.meta.get("bypass"):
+    if run.meta.get("bypass") or run.source == ATTACHED:  # whose requests nobody counted: see `_sources`
         return
     sent = int(_sent(run).sum())
     yield Check(
         "operations",
         sent > 0,
         f"{sent:,} operations were sent after the warm-up",
-        _to_drive(run),
+        _to_drive(run) if run.driven else "give an access log of the time of the run, as report.html shows it",
         ALL,
     )
 
@@ -103,7 +106,7 @@ def kept(run: Run) -> Iterable[Check]:
     if isinstance(due, int) and not run.stopped:
         load = run.scenario.load
         # Recorded arrivals are not in the run folder: of them the driver's word is all there is.
-        due = max(due, len(load.due_times(run.scenario.seed, run.scenario.duration)))
+        due = max(due, load.how_many(run.scenario.seed, run.scenario.duration))
         yield Check(
             "samples",
             due <= len(run.samples),
@@ -125,7 +128,7 @@ def kept(run: Run) -> Iterable[Check]:
 def belong(run: Run) -> Iterable[Check]:
     """A call cannot come before its operation: the records are of one run."""
     known = np.flatnonzero(run.row_of >= 0)
-    if len(known):
+    if run.driven and len(known):  # a log has a clock of its own
         when = np.array([run.events[at].t for at in known], dtype=np.float64)
         early = int((when < run.samples.t_sent[run.row_of[known]] - _TOO_SOON).sum())
         yield Check(
@@ -140,7 +143,7 @@ def belong(run: Run) -> Iterable[Check]:
 def traffic(run: Run) -> Iterable[Check]:
     """The app's calls pass the proxy."""
     sent = int((~run.samples.was(Outcome.DROPPED) & (run.phase_of >= 0)).sum())
-    if not sent:
+    if not sent or run.source == ATTACHED:
         return
     calls = int((run.event_phase >= 0).sum())
     reset = sum(1 for event in run.events if not is_call(event))
@@ -153,12 +156,12 @@ def traffic(run: Run) -> Iterable[Check]:
         if calls + reset
         else f"no call passed the proxy{note}",
         "the app's calls go past the proxy: start it with `chaosllm run SCENARIO -- COMMAND`, or set "
-        f"{_variables(run)} to the address that `chaosllm proxy` prints",
+        f"{base_urls(run)} to the address that `chaosllm proxy` prints",
         ALL,
     )
 
 
-def _variables(run: Run) -> str:
+def base_urls(run: Run) -> str:
     """The base-URL variables of the scenario's upstreams, for the hint."""
     known = registry.members("providers")
     names = [
@@ -174,7 +177,7 @@ def stopped(run: Run) -> Iterable[Check]:
     """The run came to its end."""
     if run.stopped and not run.meta.get("bypass"):
         driven = f"{format_duration(run.end)} of {format_duration(run.scenario.duration)}"
-        what = f"stopped early ({run.stopped}) after {driven}"
+        what = f"stopped early ({why_stopped(run.stopped, run.meta.get('stop'))}) after {driven}"
         whole = format_duration(run.scenario.duration)
         yield Check("whole run", ok=False, what=what, hint=f"let the run come to its end, {whole} after its start")
 
@@ -189,7 +192,7 @@ def something_judged(run: Run) -> Iterable[Check]:
 def match(run: Run) -> Iterable[Check]:
     """Enough calls are matched to operations."""
     rate = run.match_rate
-    if rate is None:
+    if rate is None or not run.driven:  # see `_sources`
         return
     yield Check(
         "match rate",

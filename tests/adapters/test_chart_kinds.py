@@ -10,7 +10,8 @@ import run_factory as made
 from chart_factory import many_phases, plain, streaming
 
 from chaosllm.adapters.charts import CHARTS, charts
-from chaosllm.join import Samples, join
+from chaosllm.columns import Samples
+from chaosllm.join import join
 from chaosllm.renderers import Chart
 from chaosllm.scenario import Phase, Role
 
@@ -50,7 +51,7 @@ def test_every_run_gives_every_chart_or_says_why_not(drawn, name):
         assert not re.search(r"\bnan\b|\binf\b|None|—|\d\.\d{4,}", chart.says), chart.says
         assert bool(chart.svg) == bool(chart.alt)
         if chart.svg:
-            assert chart.alt.endswith(chart.says)
+            assert chart.alt.endswith(chart.says.replace("`", ""))
             assert not any(text in ("nan", "inf", "—") for text in words_of(chart.svg))
             assert "nan" not in " ".join(re.findall(r'\bd="([^"]*)"', chart.svg))
 

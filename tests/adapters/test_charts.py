@@ -16,7 +16,8 @@ from hostile import HOSTILE
 from chaosllm.adapters.charts import CHARTS, charts, draw, drawing
 from chaosllm.adapters.charts.style import styled
 from chaosllm.adapters.charts.svg import INK
-from chaosllm.join import Samples, join
+from chaosllm.columns import Samples
+from chaosllm.join import join
 from chaosllm.prices import Price
 
 PNG = b"\x89PNG\r\n\x1a\n"

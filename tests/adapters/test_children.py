@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from chaosllm.adapters.supervisor import children
 from chaosllm.adapters.supervisor.children import Child, ChildError, spawn, stop_group, tail
+from chaosllm.adapters.supervisor.judging import our_bug
 from chaosllm.adapters.supervisor.target import App, Command, free_port, listens, wait_until_ready
 from chaosllm.errors import Blame, ChaosError
 
@@ -28,7 +30,7 @@ ECHO = """
         if command["do"] == "stop":
             break
         if command["do"] == "die":
-            sys.stderr.write("boom\\n")
+            sys.stderr.write(command.get("last", "boom") + "\\n")
             sys.exit(7)
         print(json.dumps({"type": "status", "n": command.get("n")}), flush=True)
 """
@@ -74,7 +76,7 @@ def test_lines_both_ways(tmp_path: Path, module) -> None:
         child = await Child.start("echo", module(ECHO), {"seed": 7}, log=tmp_path / "echo.log")
         assert (await child.first("ready", timeout=20))["config"] == {"seed": 7}
         for n in range(3):
-            assert (await child.ask({"do": "status", "n": n}, "status", timeout=5))["n"] == n
+            assert (await child.ask({"do": "status", "n": n}, "status", timeout=20))["n"] == n
         await child.stop()
         assert child.process.returncode == 0
         assert not (tmp_path / "echo.log").exists(), "an empty log is nothing to read"
@@ -95,6 +97,23 @@ def test_death_is_told(tmp_path: Path, module) -> None:
         await child.stop()
 
     asyncio.run(go())
+
+
+def test_a_full_disk_is_no_bug_of_ours(tmp_path: Path, module) -> None:
+    """Whoever ran out of room is told to make some: for a child that died of it, and for a run that cannot be told."""
+
+    async def go() -> None:
+        child = await Child.start("echo", module(ECHO), {}, log=tmp_path / "echo.log")
+        await child.first("ready", timeout=20)
+        last = "OSError: [Errno 28] No space left on device"
+        with pytest.raises(ChildError) as caught:
+            await child.ask({"do": "die", "last": last}, "status", timeout=20)
+        assert "make room" in caught.value.hint
+        await child.stop()
+
+    asyncio.run(go())
+    error = our_bug(OSError(errno.ENOSPC, "No space left on device"), tmp_path / "gone")
+    assert (error.what, "chaosllm report" in error.hint) == (f"no space is left for {tmp_path / 'gone'}", True)
 
 
 def test_start_failure_is_its_own_sentence(tmp_path: Path, module) -> None:
@@ -172,10 +191,13 @@ def test_leader_that_left_its_group(tmp_path: Path) -> None:
         left = int((tmp_path / "app.log").read_text())
         assert alive(left)
         await stop_group(shell)
-        await asyncio.sleep(0.1)
         return left
 
-    assert not alive(asyncio.run(go()))
+    left = asyncio.run(go())
+    ends = time.monotonic() + 15
+    while alive(left) and time.monotonic() < ends:
+        time.sleep(0.02)
+    assert not alive(left)
 
 
 def test_missing_command(tmp_path: Path) -> None:
@@ -255,26 +277,26 @@ def test_app_that_ends_early(tmp_path: Path) -> None:
             await app.stop(1.0)
 
     with pytest.raises(ChaosError, match=r"exit code 4.*no module named app"):
-        asyncio.run(asyncio.wait_for(go(), 15))
+        asyncio.run(asyncio.wait_for(go(), 40))
 
 
 def test_ready_route(tmp_path: Path) -> None:
     """An app is ready only when its own route says so; one that answers 404 there is not."""
 
-    async def go(path: str, limit: float) -> None:
+    async def go() -> None:
         port = free_port()
         words = (sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(tmp_path))
         app = await App.start(Command(words), dict(os.environ), tmp_path / "app.log")
         try:
-            await wait_until_ready(f"http://127.0.0.1:{port}", path, limit, app)
+            await wait_until_ready(f"http://127.0.0.1:{port}", "/", 20, app)
+            with pytest.raises(ChaosError, match="/healthz answers 404"):
+                await wait_until_ready(f"http://127.0.0.1:{port}", "/healthz", 1.5, app)
             assert not await listens(f"http://127.0.0.1:{port}")
         finally:
             await app.stop(2.0)
         assert await listens(f"http://127.0.0.1:{port}")
 
-    asyncio.run(go("/", 20))
-    with pytest.raises(ChaosError, match="/healthz answers 404"):
-        asyncio.run(go("/healthz", 1.5))
+    asyncio.run(go())
 
 
 def test_tail_is_clean(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from chart_factory import plain, streaming
 from snapshot_factory import app, snapshot
 
 from chaosllm.adapters.charts.pairs import PAIRS, forest, overlays
+from chaosllm.columns import Samples
 from chaosllm.comparison import compare
-from chaosllm.join import Samples, join
+from chaosllm.join import join
 from chaosllm.scenario import Phase
 from chaosllm.series.pairs import Pair
 

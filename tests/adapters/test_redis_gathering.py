@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from collections import Counter
 import httpx
 import pytest
 import yaml
+from end_to_end.running import free_port
 
 from chaosllm.adapters.proxy.workers import gathering
 from chaosllm.adapters.proxy.workers.gathering import Gathering, RedisStore, connect
@@ -26,9 +26,7 @@ redis = pytest.importorskip("redis", reason="the redis package is not installed:
 def url(tmp_path_factory):
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed: apt-get install redis-server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     folder = tmp_path_factory.mktemp("redis")
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -70,6 +68,17 @@ def test_a_bucket_is_never_overdrawn(url):
         return limiter.admit({"requests": 1}, 1.0) is None
 
     assert sum(stores[n % 3].change("limiter", Limiter, admit) for n in range(60)) == 20
+
+
+def test_what_redis_lost_is_told_once(url):
+    """A Redis that was emptied in the middle does not fill buckets anew unawares; what comes after counts again."""
+    place = Gathering(url, "lost").join()
+    store = RedisStore(url, place)
+    assert [store.change("numbers", Tally, Tally.next) for _ in range(2)] == [0, 1]
+    connect(url).flushdb()
+    with pytest.raises(redis.RedisError, match="lost what was counted"):
+        store.change("numbers", Tally, Tally.next)
+    assert store.change("numbers", Tally, Tally.next) == 0
 
 
 def test_proxies_of_one_scenario_meet_and_the_last_one_leaves_nothing(url):

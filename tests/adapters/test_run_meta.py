@@ -26,3 +26,27 @@ def test_a_locustfile_s_account_is_sound():
     meta = {"driver": {"tasks": {"finished": 2, "raised": 1, "newest": "KeyError at line 3"}}}
     assert sound(meta) == (meta, [])
     assert sound({"driver": {"tasks": {"finished": "2"}}})[1] == ["driver.tasks"]
+
+
+def test_the_account_of_several_workers_is_sound():
+    """A proxy with several processes tells of each; a run with --proxy-workers is judged like any other."""
+    meta = {"proxy": {"calls": 3, "workers": [{"pid": 7, "calls": 3, "lag_p99": 0.001}]}}
+    assert sound(meta) == (meta, [])
+    assert sound({"proxy": {"workers": [{"pid": "seven"}]}})[1] == ["proxy.workers"]
+
+
+def test_the_account_of_an_access_log_is_sound():
+    """What was read of a log is numbers, and its name a text."""
+    meta = {"source": "access_log", "access_log": {"file": "a.log", "used": 3, "skew": None, "flags": False}}
+    assert sound(meta) == (meta, [])
+    assert sound({"access_log": {"used": "3"}})[1] == ["access_log.used"]
+
+
+def test_a_stop_without_a_stopped_run_is_damage():
+    """Otherwise a run that was ended by hand could be judged as a whole one."""
+    stop = {"kind": "command", "text": "enough", "who": "api", "t": 3.5}
+    assert sound({"stopped": "command", "stop": stop})[1] == []
+    assert sound({"stopped": "command", "stop": stop | {"t": None}})[1] == []
+    assert sound({"stopped": None, "stop": stop})[1] == ["stopped"]
+    assert sound({"stopped": None, "stop": None})[1] == []
+    assert sound({"stopped": "command", "stop": stop | {"who": 5, "t": "x"}})[1] == ["stop.t", "stop.who"]

@@ -44,6 +44,8 @@ class Quiet:
 
     def say(self, text: str) -> None: ...
 
+    def note(self, text: str) -> None: ...
+
     def progress(self, driver: dict[str, Any], proxy: dict[str, Any]) -> None: ...
 
 
@@ -53,7 +55,7 @@ def finished(tmp_path: Path, **latest: dict[str, Any]) -> tuple[Session, Exit]:
     run_folder.write(tmp_path / run_folder.SCENARIO, SCENARIO)
     session.meta |= {"schema": 1, "stopped": None, "failures": []}
     session.meta["clock"] = {"t0": time.monotonic(), "t0_unix": time.time()}
-    session._children = [Ended(name, said) for name, said in latest.items()]
+    session._crew.children = [Ended(name, said) for name, said in latest.items()]
     return session, asyncio.run(session._finish(None)).code
 
 
@@ -81,4 +83,4 @@ def test_a_password_in_the_targets_address_stays_out_of_the_record(tmp_path: Pat
     """meta.json says where the app is, not who may ask it."""
     order = Order(read(SCENARIO).unwrap(), SCENARIO, tmp_path, target="http://me:hunter2@127.0.0.1:8001")
     session = Session(order, Quiet())
-    assert session._url == "http://127.0.0.1:8001"
+    assert session.url == "http://127.0.0.1:8001"

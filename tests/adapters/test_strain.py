@@ -1,15 +1,21 @@
 """What children tell of themselves is kept for the judge, and a limit that is near is told once."""
 
+import asyncio
+import os
 import re
+import shlex
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from chaosllm.adapters.processor import waiting
+from chaosllm.adapters.processor import Threads, waiting
 from chaosllm.adapters.supervisor.strain import Strain
 from chaosllm.validity import _limits as limits
-from chaosllm.vitals import MOST_BUSY, MOST_LAG, NEAR, Vitals
+from chaosllm.vitals import MOST_BUSY, MOST_LAG, NEAR, Signs, Vitals
 
 
 class Watched:
@@ -60,6 +66,65 @@ def test_waiting_for_a_core_is_never_less_and_never_more_than_time():
     while time.monotonic() - begun < 0.05:
         pass
     assert 0.0 <= read() - before <= time.monotonic() - begun + 0.05
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="this system does not tell")
+def test_an_app_is_watched_with_what_it_started():
+    """Its child's thread runs, or waits for a core, all the time."""
+    spin = shlex.join([sys.executable, "-c", "while True: pass"])
+    app = subprocess.Popen(["sh", "-c", f"{spin} & wait"], start_new_session=True)
+    try:
+        threads = Threads(app.pid)
+        begun = time.monotonic()
+        while threads.cpu() < 0.2 and time.monotonic() - begun < 60:
+            time.sleep(0.05)
+        begun, before = time.monotonic(), threads.cpu() + threads.wait()
+        time.sleep(0.3)
+        busy = threads.cpu() + threads.wait() - before
+        assert 0.1 < busy <= time.monotonic() - begun + 0.05
+        assert threads.told
+    finally:
+        os.killpg(app.pid, signal.SIGKILL)
+        app.wait()
+    threads.cpu()
+    assert threads.told, "what was told stays so when the app has ended"
+    assert Threads(app.pid).cpu() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("siblings", "wait"),
+    [(0, 0.8 * 0.9), (1, 1.3 * 0.75), (6, 0.0)],  # of the two cores its threads had 10 %, 25 %, all
+)
+def test_waiting_for_siblings_is_no_waiting_for_others(monkeypatch, siblings, wait):
+    """What the app's own threads had of the cores is taken off."""
+    monkeypatch.setattr("chaosllm.adapters.processor.os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr("chaosllm.adapters.processor.time.monotonic", iter([0.0, 1.0]).__next__)
+    others = range(1, siblings + 1)
+    looks = iter([dict.fromkeys((0, *others), (5.0, 5.0)), {0: (5.2, 5.8)} | dict.fromkeys(others, (5.3, 5.5))])
+    monkeypatch.setattr(Threads, "_look", lambda _: next(looks).items())
+    threads = Threads(1)
+    assert threads.cpu() == pytest.approx(0.2 + 0.3 * siblings)
+    assert threads.wait() == pytest.approx(wait)
+
+
+def test_a_watched_app_is_an_account_of_its_own(watched):
+    """Whole seconds of it are kept, without a lag, which nobody saw; of one that tells nothing there is none."""
+
+    async def watch(pid):
+        strain = Strain(watched)
+        strain.watch(pid, time.monotonic())
+        await asyncio.sleep(1.2)
+        strain.rest()
+        strain.rest()
+        return strain.told
+
+    told = asyncio.run(watch(os.getpid()))
+    if Path("/proc/self/schedstat").exists():
+        (row,) = told
+        signs = Signs.read(row)
+        assert (signs.process, len(signs.cpu), list(signs.lag)) == ("app", 1, [0.0])
+        assert (signs.worst, sum(signs.counts)) == (0.0, 0)
+    assert asyncio.run(watch(2**22 + 1)) == []
 
 
 def test_a_system_that_does_not_tell_counts_no_waiting(monkeypatch):

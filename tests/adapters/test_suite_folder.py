@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from chaosllm.adapters import run_folder, suite_folder
+from chaosllm.adapters.run_hold import Hold
 from chaosllm.commands.report import command
 from chaosllm.errors import ChaosError
-from chaosllm.suite_outcome import Ran
+from chaosllm.suite_outcome import KILLED, Ran
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _, runs = suite_folder.again(folder)
     suite_folder.write(folder, "nightly", [*runs, Ran("later"), Ran("gone", error="no such file")])
     return folder
+
+
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of runs without their pictures, which take a second each; that those repeat is held by test_report."""
+    monkeypatch.setattr("chaosllm.adapters.charts.draw", lambda run: iter(()))
 
 
 @pytest.fixture
@@ -40,13 +47,93 @@ def report(*arguments: object) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-def test_made_again(suite: Path) -> None:
-    """`report` on the folder gives the same bytes, with those that were not begun and could not run."""
-    before = {name: (suite / name).read_bytes() for name in ("report.html", "summary.json")}
+def test_all_is_made_again(suite: Path) -> None:
+    """`report` on the folder renders each run and the page of all, with those that never ran; then the same bytes."""
     code, said = report(suite)
-    assert (code, "suite report: " in said, "1 not begun" in said) == (0, True, True)
-    assert {name: (suite / name).read_bytes() for name in before} == before
+    assert (code, "suite report: " in said, "Never begun: later." in said) == (0, True, True)
+    names = (
+        "summary.json",
+        "report.html",
+        "good/report.html",
+        "good/summary.json",
+        "bad/report.html",
+        "bad/summary.md",
+    )
+    before = {name: (suite / name).read_bytes() for name in names}
+    assert b'href="bad/report.html"' in before["report.html"]
+    (suite / "bad" / "report.html").write_text("spoilt")
+    assert report(suite)[0] == 0
+    assert {name: (suite / name).read_bytes() for name in names} == before
     assert len(before["report.html"]) < 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("markdown", ("## ✗ FAIL · nightly", "| ✗ FAIL | bad |", "Never begun: later.", "no such file", "**Fix:**")),
+        ("terminal", ("✗ FAIL   nightly", "Never begun: later.", "✓ PASS", "no such file", "Not tested: quota")),
+        ("json", ('"kind": "suite"', '"state": "not_begun"')),
+    ],
+)
+def test_forms(suite: Path, form: str, told: tuple[str, ...]) -> None:
+    """Each form tells all runs and writes nothing."""
+    before = {path: path.stat().st_mtime_ns for path in suite.rglob("*")}
+    code, said = report(suite, "--format", form)
+    assert code == 0
+    assert not [one for one in told if one not in said], said
+    assert {path: path.stat().st_mtime_ns for path in suite.rglob("*")} == before
+
+
+def test_a_killed_suite(suite: Path) -> None:
+    """What a kill left behind is judged as far as it goes; who never finished and never began is named."""
+    for name in ("cut", "barely"):
+        shutil.copytree(suite / "good", suite / name)
+    meta = json.loads((suite / "cut" / "meta.json").read_text())
+    meta = {name: value for name, value in meta.items() if name not in ("driver", "proxy")}
+    (suite / "cut" / "meta.json").write_text(json.dumps(meta))
+    for path in (suite / "barely").iterdir():
+        path.unlink()
+    runs = [suite_folder.ran(name, suite / name, suite, stopped=KILLED) for name in ("good", "cut", "barely", "gone")]
+    suite_folder.note(suite, "nightly", [*runs, Ran("later")])
+    (suite / "report.html").unlink()
+    code, said = report(suite, "--format", "markdown")
+    assert (code, "INCONCLUSIVE" in said) == (0, True)
+    assert "Begun, and never finished: cut, barely, gone." in said
+    assert "Never begun: later." in said
+    assert "whole run: stopped early" in said
+    summary = json.loads(report(suite, "--format", "json")[1])
+    assert [row["state"] for row in summary["runs"]] == ["passed", *["unfinished"] * 3, "not_begun"]
+    assert summary["verdict"] == "inconclusive"
+
+
+def test_a_killed_suite_of_no_record(suite: Path) -> None:
+    """A folder of runs without a suite's summary counts a run that had only its scenario."""
+    (suite / "summary.json").unlink()
+    (suite / "bad" / "meta.json").unlink()
+    summary = json.loads(report(suite, "--format", "json")[1])
+    assert {row["name"]: row["state"] for row in summary["runs"]} == {"good": "passed", "bad": "unfinished"}
+
+
+def test_a_running_run_is_left_alone(suite: Path) -> None:
+    """A run that is being written is neither rendered nor called damaged."""
+    holds = [Hold(suite / name) for name in ("good", "bad")]
+    meta = json.loads((suite / "bad" / "meta.json").read_text())
+    (suite / "bad" / "meta.json").write_text(json.dumps({**meta, "driver": None}))
+    assert report(suite)[0] == 0
+    found = {row["name"]: row for row in json.loads((suite / "summary.json").read_text())["runs"]}
+    assert (found["bad"]["state"], found["bad"]["why"][0]) == ("unfinished", "it is still running")
+    assert not (suite / "bad" / "report.html").exists()
+    assert len(holds) == 2
+
+
+def test_runs_elsewhere_are_not_written(suite: Path, tmp_path: Path) -> None:
+    """A summary.json that names a run far away has it judged, and nothing written there."""
+    far = Path(shutil.copytree(suite / "good", tmp_path / "far" / "away"))
+    suite_folder.note(suite, "s", [suite_folder.ran("away", far, suite)])
+    code, said = report(suite)
+    assert (code, "lies elsewhere" in said) == (0, True)
+    assert not (far / "report.html").exists()
+    assert json.loads((suite / "summary.json").read_text())["verdict"] == "pass"
 
 
 def test_damage_is_told(suite: Path) -> None:
@@ -67,7 +154,7 @@ def test_damage_is_told(suite: Path) -> None:
 def test_a_broken_summary(suite: Path, text: str) -> None:
     """A suite's summary.json that says nothing of use never ends in a traceback."""
     (suite / "summary.json").write_text(text)
-    code, _ = report(suite, "--json")
+    code, _ = report(suite, "--format", "json")
     assert code in (0, 2)
 
 

@@ -10,7 +10,7 @@ from live_messages import driver, proxy, scenario
 
 from chaosllm.commands import _console
 from chaosllm.commands._console import Progress
-from chaosllm.live_view import Queue
+from chaosllm.live.view import Queue
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 
@@ -86,6 +86,13 @@ def test_lines_elsewhere(
         f"{label}starting the proxy", f"{label}0s of 1m  warmup  0 sent, p95 900ms", f"{label}note: something",
         f"{label}judging",
     ]  # fmt: skip
+
+
+def test_a_line_of_a_log_is_whole() -> None:
+    """What somebody did stands on one line where there is no terminal, so that whoever searches a log finds it."""
+    file, long = io.StringIO(), "19:41:51   +10.5s  terminal:ada: share fault.0 80%: strikes 80% of calls, before 50%"
+    Progress(scenario(), file=file).tell(long * 2)
+    assert file.getvalue().splitlines() == [long * 2]
 
 
 def test_a_line_every_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from chaosllm.commands._events import Events
 from chaosllm.commands._launch import Watchers
 from chaosllm.commands._runs import Wanted
 from chaosllm.errors import ChaosError, Exit
-from chaosllm.live_view import Queue
+from chaosllm.live.view import Queue
 
 SUMMARY = {
     "schema": 1, "scenario": "watched", "verdict": "fail",
@@ -97,11 +97,11 @@ def test_each_watcher_is_told() -> None:
         say=lambda text: heard.append(("say", text)), note=lambda text: heard.append(("note", text)),
         progress=lambda *both: heard.append(("progress", *both)),
     )  # fmt: skip
-    both = Watchers(one, one)
+    both = Watchers([one, one])
     both.say("a")
     both.note("b")
     both.progress({"t": 1}, {})
-    assert heard == [("say", "a")] * 2 + [("note", "b")] * 2 + [("progress", {"t": 1}, {})] * 2
+    assert heard == [("say", "a")] * 2 + [("note", "b")] * 2 + [("progress", {"t": 1}, {}, ())] * 2
 
 
 def test_a_run_that_could_not_be(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

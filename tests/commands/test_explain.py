@@ -34,6 +34,32 @@ def small(tmp_path):
     return path
 
 
+def test_what_stops_it_is_told(small):
+    """Each condition with what it looks at, each probe with its pace, and the lever."""
+    small.write_text(
+        SMALL + 'stop_when: [p95 > 10s, spend > 5 USD, "hangs(30s) > 2", {http: /healthz, every: 2s}]\n'
+        "limits: {safety_lever: /run/chaos-off}\n"
+    )
+    text = " ".join(ask(small).stdout.partition("When it stops")[2].split())
+    assert "as soon as p95 > 10s over the last 10s" in text
+    assert "as soon as spend > 5 USD over the whole run, at list prices (answers of the simulator count too)" in text
+    assert "as soon as hangs(30s) > 2 everything" in text
+    assert "/healthz does not answer 200, 3 times running (asked every 2s, with 2s to answer)" in text
+    assert "the safety lever /run/chaos-off is set; while it is, nothing starts" in text
+    told = json.loads(ask(small, "--json").stdout)
+    assert told["stop_when"][0::3] == ["p95 > 10s", "/healthz does not answer 200, 3 times running"]
+    assert told["safety_lever"] == "/run/chaos-off"
+
+
+def test_probes_are_listed():
+    """Each with the keys that it may hold."""
+    from chaosllm.commands.list import command as listing
+
+    rows = json.loads(CliRunner().invoke(listing, ["probes", "--json"]).stdout)
+    assert [row["name"] for row in rows] == ["http", "prometheus"]
+    assert {"http", "status", "every", "timeout", "failures"} <= set(rows[0]["fields"])
+
+
 @pytest.mark.parametrize("path", READY, ids=lambda path: path.stem)
 def test_our_scenarios_explain_themselves(path):
     """Each is told in lines that fit a narrow screen, with every phase and rule, and without a warning."""

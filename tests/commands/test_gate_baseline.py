@@ -60,6 +60,7 @@ def test_what_a_run_is_held_against(ask, before, verb):
     ("words", "why"),
     [
         (("--baseline", "mian"), "no baseline and no run folder mian"),
+        (("--baseline", "reports/mian"), "name a folder that `chaosllm run` made"),
         (("--baseline", "main", "--rate", "10/s"), "load.rate: 20 and 10"),
         (("--baseline", "main", "--set", "phases.storm.rules.0.fault=hang"), "phases.storm.rules.0.fault"),
         (("--baseline", "main", "--margin", "success=2%"), "no metric that could be worse"),
@@ -70,7 +71,7 @@ def test_what_is_refused_before_anything_runs(ask, words, why):
     """Another scenario, no baseline, a margin that is none: exit code 2, in a sentence."""
     found = ask("gate", "s.yaml", *words).exception
     assert found.exit_code == Exit.USAGE
-    assert why in (found.what if isinstance(found, ChaosError) else found.format_message())
+    assert why in (f"{found.what} {found.hint}" if isinstance(found, ChaosError) else found.format_message())
     assert ask.taken == []
 
 

@@ -86,7 +86,7 @@ def test_two_of_one_name(folder: Path) -> None:
 def test_each_has_its_line_and_its_row(folder: Path) -> None:
     """With --json there is one line a scenario on stdout and the table on stderr, also for the one that is left."""
     done, _ = run(folder, "--skip", "one", "--out", folder / "out", "--json", "--", "/no/such/command")
-    (machine,) = [json.loads(line) for line in done.stdout.splitlines()]
+    _, machine, _ = [json.loads(line) for line in done.stdout.splitlines()]
     assert (machine["scenario"], machine["exit"]) == ("two", Exit.COULD_NOT_RUN)
     assert "NOT RUN" in done.stderr
     assert "no such file" in done.stderr
@@ -123,9 +123,7 @@ def test_score_of_several_runs() -> None:
     ]
     results = [SimpleNamespace(material=SimpleNamespace(summary={"score": one})) for one in parts]
     said = scored(results)  # type: ignore[arg-type]  # as above
-    assert said.startswith(
-        "Score 80 (mean 85), grade C; 2 of 11 classes of faults tested; the worst: quota. Not tested: "
-    )
+    assert said.startswith("Score 80 of 100 (grade C): the lowest of quota 80, hangs 90. Not tested: ")
     assert "truncation" in said
     assert "no grade: 1 of 3 runs have none" in scored([*results, SimpleNamespace(material=None)])  # type: ignore[list-item]
     assert not scored(results[:1])  # type: ignore[arg-type]  # as above
@@ -163,7 +161,11 @@ def test_a_suite_is_run(folder: Path, ended: dict[str, Exit]) -> None:
     )
     ended.update(two=Exit.INCONCLUSIVE, one=Exit.FAIL, third=Exit.PASS)
     done, _ = run(folder / "suite.yaml", "--out", folder / "out", "--json", "--app", "hardened")
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    first, *rows, last = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (first["type"], first["suite"], first["of"]) == ("suite_started", "s", 3)
+    assert [(row["scenario"], row["seed"]) for row in first["scenarios"]] == [("two", 0), ("one", 9), ("third", 0)]
+    assert (last["type"], last["verdict"], last["exit"]) == ("suite_finished", "inconclusive", 1)
+    assert (last["folder"], len(last["runs"])) == (str(folder / "out"), 3)
     assert [row["folder"] for row in rows] == [str(folder / "out" / name) for name in ("two", "one", "third")]
     assert [row["exit"] for row in rows] == [Exit.INCONCLUSIVE, Exit.FAIL, Exit.PASS]
     heads = [line for line in done.stderr.splitlines() if " of 3: " in line]
@@ -181,12 +183,45 @@ def test_ctrl_c_ends_a_suite(folder: Path, ended: dict[str, Exit], monkeypatch: 
     monkeypatch.chdir(folder)
     ended.update(one=Exit.INTERRUPTED, two=Exit.PASS)
     done, _ = run(folder, "--json", "--app", "hardened")
-    assert len(done.stdout.splitlines()) == 1
+    types = [json.loads(line)["type"] for line in done.stdout.splitlines()]
+    assert types == ["suite_started", "finished", "suite_finished"]
     *_, first, second, where = done.stderr.splitlines()
     assert [first.split(), second.split()] == [["INTERRUPTED", "one"], ["NOT", "BEGUN", "two"]]
     assert where.startswith("suite report: reports/runs-")
     kept = json.loads(Path(where.removeprefix("suite report: ")).with_name("summary.json").read_text())
-    assert [row["state"] for row in kept["runs"]] == ["not_begun", "not_begun"]
+    assert [row["state"] for row in kept["runs"]] == ["interrupted", "not_begun"]
+
+
+def test_a_killed_suite_is_on_record(folder: Path, ended: dict[str, Exit], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a suite wants to run, and where it is, stands in its folder before each run begins."""
+    monkeypatch.chdir(folder)
+    seen = []
+
+    def launch(order, **_):
+        (path,) = (folder / "reports").glob("runs-*/summary.json")
+        seen.append([(row["state"], Path(row["folder"]).name) for row in json.loads(path.read_text())["runs"]])
+        if order.scenario.name == "two":
+            raise KeyboardInterrupt  # as near to a kill as a test comes: nothing after it is written
+        return OrderResult(Exit.COULD_NOT_RUN, order.out)
+
+    monkeypatch.setattr("chaosllm.commands._runs.launch", launch)
+    run(folder, "--app", "hardened")
+    (one, two) = sorted(path.name for path in (folder / "reports").iterdir() if not path.name.startswith("runs-"))
+    assert seen[0] == [("unfinished", one), ("not_begun", "")]
+    assert seen[1][1] == ("unfinished", two)
+    (suite,) = (folder / "reports").glob("runs-*")
+    assert not (suite / "report.html").exists()
+
+
+def test_dry_runs_and_quiet_events(folder: Path, ended: dict[str, Exit]) -> None:
+    """Dry runs leave no page and no verdict of all; with --quiet there is a line a scenario and no other."""
+    ended.update(one=Exit.PASS, two=Exit.PASS)
+    done, _ = run(folder, "--dry-run", "--json", "--app", "hardened", "--out", folder / "dry")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (rows[-1]["type"], rows[-1]["verdict"], rows[-1]["folder"]) == ("suite_finished", None, None)
+    assert not (folder / "dry").exists()
+    done, _ = run(folder, "--quiet", "--json", "--app", "hardened", "--out", folder / "out")
+    assert [json.loads(line)["type"] for line in done.stdout.splitlines()] == ["finished"] * 2
 
 
 def test_one_scenario_needs_no_table(folder: Path, ended: dict[str, Exit]) -> None:

@@ -20,7 +20,8 @@ pytestmark = [
     pytest.mark.skipif(sys.version_info < (3, 13), reason="google-genai does not install beside mitmproxy on 3.12"),
 ]
 
-EXPECTED = yaml.safe_load((Path(__file__).parent / "expected.yaml").read_text())
+# libyaml's loader, because the other takes a second for it, in every process that collects the tests
+EXPECTED = yaml.load((Path(__file__).parent / "expected.yaml").read_text(), yaml.CSafeLoader)
 PROVIDERS = [provider for family in FAMILIES.values() for provider in family]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
+from functools import partial
 from typing import Any
 
 import anthropic
@@ -19,10 +20,10 @@ from chaosllm.demo import guards, hardened
 SILENCE = 1.0  # in place of hardened.SILENCE, so that these tests are short, yet hold on a busy machine
 
 
-def create(upstream: str) -> Any:
+def create(upstream: str, silence: float = SILENCE) -> Any:
     return hardened.create(
-        openai.AsyncOpenAI(base_url=f"{upstream}/v1", api_key="sk-test", max_retries=0, timeout=SILENCE),
-        anthropic.AsyncAnthropic(base_url=upstream, api_key="sk-ant-test", max_retries=0, timeout=SILENCE),
+        openai.AsyncOpenAI(base_url=f"{upstream}/v1", api_key="sk-test", max_retries=0, timeout=silence),
+        anthropic.AsyncAnthropic(base_url=upstream, api_key="sk-ant-test", max_retries=0, timeout=silence),
     )
 
 
@@ -127,9 +128,11 @@ def test_breaker_opens_and_closes(ask):
     """After five failures users go to the fallback at once; when the provider is back so are they."""
     stub, post = ask
     stub.modes["openai"] = "quota"
+    begun = time.monotonic()
     for _ in range(20):
         assert whole(post())
-    assert stub.count("openai") == 5
+    trials = (time.monotonic() - begun) / 2  # one every two seconds, on a machine where twenty answers take longer
+    assert 5 <= stub.count("openai") <= 5 + trials
     stub.modes["openai"] = "ok"
     time.sleep(2.1)
     before = stub.count("anthropic")
@@ -137,20 +140,21 @@ def test_breaker_opens_and_closes(ask):
     assert stub.count("anthropic") == before
 
 
-def test_storm_does_not_multiply_calls(ask):
+def test_storm_does_not_multiply_calls():
     """60% of 60 concurrent users meet a cut stream: all get whole answers, for at most 1.7 calls each."""
-    stub, post = ask
-    stub.modes["openai"] = lambda ordinal: "cut" if ordinal % 5 < 3 else "ok"
 
-    async def load() -> list[httpx.Response]:
-        async with httpx.AsyncClient(base_url=post.url, timeout=20) as http:
+    async def load(url: str) -> list[httpx.Response]:
+        async with httpx.AsyncClient(base_url=url, timeout=20) as http:
             users = []
             for _ in range(60):
                 users.append(asyncio.ensure_future(http.post("/chat", json={"message": "hello"})))
                 await asyncio.sleep(0.02)
             return await asyncio.gather(*users)
 
-    assert all(whole(reply) for reply in asyncio.run(load()))
+    with bench(partial(create, silence=hardened.DEADLINE)) as fresh:  # nobody is silent here but a busy machine
+        stub, url = fresh()
+        stub.modes["openai"] = lambda ordinal: "cut" if ordinal % 5 < 3 else "ok"
+        assert all(whole(reply) for reply in asyncio.run(load(url)))
     assert len(stub.asked) <= 1.7 * 60
 
 

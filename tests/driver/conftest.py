@@ -19,4 +19,4 @@ def app() -> Iterator[str]:
     assert process.stdout is not None
     yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
     process.terminate()
-    process.wait(5)
+    process.wait(30)

@@ -89,15 +89,15 @@ def test_past_the_deadline_is_a_hang(app: str) -> None:
     """An answer that does not come within the user's deadline is a hang, ended when the user gave up."""
     got = sample(Client(app), OPERATION, "/hang", deadline=0.2)
     assert got.outcome is Outcome.HANG
-    assert got.t_end == pytest.approx(0.2, abs=0.1)
+    assert 0.19 < got.t_end < 2.0, "the app answers after half a minute"
 
 
 def test_a_refused_connection_is_an_error() -> None:
     """Nobody listening is an error with the system's name for it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    assert sample(Client(f"http://127.0.0.1:{port}"), OPERATION, "/").error == "ConnectionRefusedError"
+    with socket.socket() as held:  # so that nobody else listens there meanwhile
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        assert sample(Client(f"http://127.0.0.1:{port}"), OPERATION, "/").error == "ConnectionRefusedError"
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from handing import handed
 
 from chaosllm.adapters.driver.samples import RECORD
 from chaosllm.record import OUTCOMES, Outcome
@@ -50,7 +51,7 @@ class Driver:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
             env={"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", **_environment()},
         )  # fmt: skip
-        config = {"scenario": str(folder / "scenario.yaml"), "base": str(folder), "folder": str(folder), "key": "00ff"}
+        config = {"packed": handed(folder / "scenario.yaml"), "base": str(folder), "folder": str(folder), "key": "00ff"}
         self.send(**config)
 
     def send(self, **message: Any) -> None:
@@ -120,7 +121,7 @@ def test_every_request_is_a_sample(locust: Any, kind: str) -> None:
     driver = locust(ONE.format(kind=kind, body='print("x", end=""); self.client.post("/chat", json={"message": "Hi"})'))
     done = driver.drive()
     rows = driver.rows()
-    assert done["due"] == done["sent"] == len(rows) > 50, "seven users, 20 ms apart, for 1.5 s"
+    assert done["due"] == done["sent"] == len(rows) > 20, "seven users, 20 ms apart, for 1.5 s"
     assert done["unfinished"] == 0
     assert sorted(row[0] for row in rows) == list(range(len(rows)))
     assert all(row[1] == row[2] <= row[5] and 0 <= row[1] < 1.5 for row in rows)
@@ -266,3 +267,31 @@ def test_a_stop_ends_it_at_once(locust: Any) -> None:
     done = driver.until("done")
     assert driver.process.wait(20) == 0
     assert len(driver.rows()) == done["sent"] - done["unfinished"]
+
+
+def test_live_commands_make_it_longer_and_finish_it(locust: Any) -> None:
+    """Users ask on until the new end; once it is to finish nobody asks anew, and the last answers are waited for."""
+    slow = ONE.format(kind="HttpUser", body='self.client.get("/slow?s=0.3")')
+    longer, ended = locust(slow, duration="600ms"), locust(slow, duration="60s")
+    longer.until("ready")
+    longer.send(do="start", t0=monotonic() + 0.1)
+    longer.send(do="retime", durations=[1.5], version=3)
+    assert longer.until("retimed")["version"] == 3
+    done = longer.until("done")
+    assert done["unfinished"] == 0
+    assert max(row[1] for row in longer.rows()) > 0.9
+    assert max(row[1] for row in longer.rows()) < 1.6
+    ended.until("ready")
+    began = monotonic() + 0.1
+    ended.send(do="start", t0=began)
+    while not ended.until("progress")["sent"]:
+        pass
+    asked = monotonic() - began
+    ended.send(do="finish")
+    done = ended.until("done")
+    rows = ended.rows()
+    assert monotonic() - began < asked + 20
+    assert (done["unfinished"], done["sent"]) == (0, len(rows))
+    assert max(row[1] for row in rows) < asked + 5, "the load itself would last a minute"
+    assert max(row[5] for row in rows) > asked
+    assert {OUTCOMES[row[10]] for row in rows} == {Outcome.GOOD}

@@ -28,7 +28,7 @@ def dispatcher(
         name="load",
         phases=(Phase("baseline", seconds, Role.BASELINE),),
         upstreams=(Upstream("openai", "simulator"),),
-        target=Target(url=url, operations=operations, sessions=(session,), timeout=2.0),
+        target=Target(url=url, operations=operations, sessions=(session,), timeout=20.0),
         load=Load(rate=rate, arrivals="constant", max_in_flight=cap),
     )
     kept = Kept()

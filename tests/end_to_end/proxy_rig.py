@@ -18,9 +18,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from handing import handed
 
 from chaosllm.adapters.interpreter import interpreter, proxy_module
 
+#: Seconds that something may take on a machine with much else to do; waiting ends as soon as it is there.
+PATIENCE = 30.0
 WORDS = [f"word{n:02d} " for n in range(20)]
 TEXT = "".join(WORDS)
 
@@ -132,7 +135,7 @@ class ProxyChild:
         self.folder = folder
         (folder / "scenario.yaml").write_text(yaml.safe_dump(scenario))
         config = {
-            "scenario": str(folder / "scenario.yaml"), "base": str(folder), "folder": str(folder), "key": "ab" * 16,
+            "packed": handed(folder / "scenario.yaml"), "folder": str(folder), "key": "ab" * 16,
             "phase": phase, "upstreams": upstreams, "ca": {}, "port": 0, "host": "127.0.0.1",
             "confdir": str(folder / "ca"), "keep": False,
         } | more  # fmt: skip
@@ -162,7 +165,7 @@ class ProxyChild:
 
     def events(self, model, count=1):
         """The events of the calls with this model, once there are `count`."""
-        deadline = time.monotonic() + 8
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             self.status()  # which writes what is counted
             lines = (self.folder / "events.jsonl").read_text().splitlines()
@@ -179,7 +182,7 @@ class ProxyChild:
         self.process.stdin.close()
         out = self.process.stdout.read()
         self.messages += [json.loads(line) for line in out.splitlines()]
-        code = self.process.wait(10)
+        code = self.process.wait(PATIENCE)
         self.errors = self.process.stderr.read().decode()
         for pipe in (self.process.stdout, self.process.stderr):
             pipe.close()
@@ -204,7 +207,7 @@ class RawClient:
 
     def __init__(self, url):
         self.address = ("127.0.0.1", int(url.split(":")[2].split("/")[0]))
-        self.socket = socket.create_connection(self.address, timeout=20)
+        self.socket = socket.create_connection(self.address, timeout=PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
 
@@ -286,7 +289,7 @@ class RawClient:
         self.socket.close()
 
 
-def eventually(fact, within=8.0):
+def eventually(fact, within=PATIENCE):
     """Wait until a fact holds."""
     deadline = time.monotonic() + within
     while not fact():

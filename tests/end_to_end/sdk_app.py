@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import anthropic
 import openai
 
-first, second = openai.OpenAI(timeout=5), anthropic.Anthropic(timeout=5)
+first, second = openai.OpenAI(timeout=30), anthropic.Anthropic(timeout=30)
 
 
 class Chat(BaseHTTPRequestHandler):

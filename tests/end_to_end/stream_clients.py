@@ -37,10 +37,13 @@ class Heard(Answer):
     kept: bool = True
     size: int = 0
     checksum: int = 0
+    heard: asyncio.Event | None = None
 
     def take(self, seconds, data):
         """Some of the body."""
         self.size += len(data)
+        if self.heard is not None:
+            self.heard.set()
         if self.kept:
             self.chunks.append((seconds, data))
             self.body += data
@@ -52,7 +55,7 @@ class Heard(Answer):
 class Ask:
     """One request; `leave` is the number of body bytes after which the client goes, `how` is fin, rst or cancel.
 
-    `heard` is set when the first of the body is there, over HTTP/2.
+    `heard` is set when the first of the body is there.
     """
 
     path: str
@@ -142,7 +145,7 @@ class Http1Client(_Client):
         return await self.receive(ask)
 
     async def receive(self, ask):
-        answer = Heard(kept=ask.keep)
+        answer = Heard(kept=ask.keep, heard=ask.heard)
         self.sent = time.monotonic()
         try:
             if ask.leave is None:
@@ -284,7 +287,7 @@ class Http2Client(_Client):
 
     def send(self, ask):
         stream = self.wire.get_next_available_stream_id()
-        self.answers[stream] = Heard(kept=ask.keep)
+        self.answers[stream] = Heard(kept=ask.keep, heard=ask.heard)
         pseudo = [(":method", "POST"), (":scheme", "https"), (":authority", self.authority), (":path", ask.path)]
         self.wire.send_headers(stream, [*pseudo, *ask.headers, ("content-length", str(len(ask.body)))])
         self.wire.send_data(stream, ask.body, end_stream=True)
@@ -312,9 +315,6 @@ class Http2Client(_Client):
                 else:
                     self.leave(ask.how)
         else:
-            if ask.heard is not None:
-                await self._until(lambda: over() or answer.size)
-                ask.heard.set()
             await self._until(over)
         if not answer.end:
             answer.end = self.over

@@ -108,7 +108,7 @@ class Bench(Background):
 
     def settled(self, path):
         proxy = self.proxies[path]
-        eventually(lambda: proxy.status()["in_flight"] == 0, within=20)
+        eventually(lambda: proxy.status()["in_flight"] == 0)
         assert proxy.process.poll() is None
         failures = [one["what"] for one in proxy.messages if one["type"] == "failure"]
         proxy.messages.clear()

@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from running import scenario
+from running import UNDRAWN, scenario
 from scenario_text import SMALL
 
 ROOT = Path(__file__).parents[2]
@@ -54,8 +54,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def chaosllm(site: Path, *arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if name != "CHAOSLLM_NO_PLUGINS"}
     env["PYTHONPATH"] = os.pathsep.join([str(site), str(ROOT)])
+    program = ("-P", str(UNDRAWN)) if "run" in arguments else ("-m", "chaosllm")
     return subprocess.run(
-        [sys.executable, "-m", "chaosllm", *map(str, arguments)],
+        [sys.executable, *program, *map(str, arguments)],
         env=env, cwd=cwd, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
 
@@ -120,9 +121,12 @@ def test_it_is_played_by_the_real_proxy(site: Path, tmp_path: Path) -> None:
     assert summary.get("error") is None, summary
     (row,) = summary["injection"]
     assert (row["fault"], row["planned"]) == ("brownout", row["delivered"])
-    assert row["delivered"] >= 10
-    before, during = (summary["phases"][name]["latency"]["p50"] for name in ("baseline", "brown"))
-    assert during >= before + 0.15
+    assert row["delivered"] >= 3, "some twenty on a quiet machine"
+    # Not against the baseline, whose users a busy machine may keep waiting for as long.
+    assert summary["phases"]["brown"]["latency"]["p50"] >= 0.25
+    events = map(json.loads, (tmp_path / "run" / "events.jsonl").read_text().splitlines())
+    late = [event["done"]["wait"] for event in events if event["did"] == "injected"]
+    assert len(late) == row["delivered"] and min(late) >= 0.249
     meta = json.loads((tmp_path / "run" / "meta.json").read_text())
     assert meta["versions"]["chaos-brownout"] == "1.2.0"
     assert "chaos-brownout" in (tmp_path / "run" / "report.html").read_text()

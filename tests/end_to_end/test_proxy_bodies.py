@@ -50,7 +50,7 @@ def client(proxy):
 
 
 def sdk(proxy):
-    return openai.OpenAI(api_key="test", base_url=url(proxy), max_retries=0, timeout=10)
+    return openai.OpenAI(api_key="test", base_url=url(proxy), max_retries=0, timeout=60)
 
 
 def streamed(proxy, model):

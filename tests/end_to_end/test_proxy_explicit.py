@@ -27,7 +27,7 @@ pytestmark = pytest.mark.end_to_end
 
 RULES = [
     ("refuse", {"fault": "rate_limit", "retry_after": "2s"}),
-    ("late", {"fault": "latency", "first_token": "1s"}),
+    ("late", {"fault": "latency", "first_token": "3s"}),
     ("paced", {"fault": "latency", "tokens": "50/s"}),
     ("cut-clean", {"fault": "truncate", "shape": "clean", "at": "50%"}),
     ("cut-abrupt", {"fault": "truncate", "shape": "abrupt", "at": "50%"}),
@@ -122,7 +122,7 @@ def test_http2_siblings_do_not_wait_for_each_other(proxy):
                 await broken
             body, took, _ = await held
             assert body == b"".join(EVENTS)
-            assert 0.99 < took < 3
+            assert 2.99 < took < 10
             stalled.cancel()
             await asyncio.gather(stalled, return_exceptions=True)
             assert (await read(client, "afterwards"))[0] == b"".join(EVENTS)
@@ -149,7 +149,7 @@ def test_fifty_streams_at_once_keep_their_pace(proxy):
     while len(spans) < 8 and right not in spans:
         spans.append(asyncio.run(median()))
     assert right in spans
-    assert proxy.status()["in_flight"] == 0
+    eventually(lambda: proxy.status()["in_flight"] == 0)
 
 
 def test_foreign_hosts_pass_unread(proxy, tmp_path):
@@ -193,9 +193,9 @@ def test_a_client_that_leaves_a_paced_stream_frees_the_upstream(proxy, upstream)
     before = upstream.cancelled
     clients = [RawClient(proxy.ready["reverse"]["openai"]) for _ in range(20)]
     for client in clients:
-        client.send("leaver", "gap=0.1")
-    time.sleep(0.4)
+        client.send("leaver", "gap=1")
     for client in clients:
+        client.begun()
         client.abort()
     assert {one["ended"] for one in proxy.events("leaver", 20)} == {"client_left"}
     eventually(lambda: upstream.cancelled == before + 20)

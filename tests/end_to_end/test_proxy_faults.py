@@ -28,7 +28,7 @@ RULES = [
     *((f"cut-{shape}", {"fault": "truncate", "shape": shape, "at": "50%"})
       for shape in ("honest", "clean", "abrupt", "event", "tool")),
     ("cut-early", {"fault": "truncate", "shape": "clean", "at": "3 tokens"}),
-    ("stall", {"fault": "stall", "at": "50%", "for": "400ms"}),
+    ("stall", {"fault": "stall", "at": "50%", "for": "1s"}),
     ("stall-ever", {"fault": "stall", "at": "50%", "for": "ever"}),
     ("hang", {"fault": "hang", "for": "300ms"}),
     ("hang-ever", {"fault": "hang", "for": "ever"}),
@@ -64,11 +64,11 @@ def part(event):
 
 def test_an_untouched_stream_is_the_same_bytes_in_the_same_chunks(proxy, client):
     """Without a rule each chunk of the upstream arrives as one, unchanged, and soon after it was sent."""
-    answer = client.ask("plain", "gap=0.02")
+    answer = client.ask("plain", "gap=0.05")
     assert [data for _, data in answer.chunks] == EVENTS
     assert answer.end == "proper"
     first, last = answer.chunks[0][0], answer.chunks[-1][0]
-    assert last - first > 0.02 * (len(EVENTS) - 2)
+    assert last - first > 0.5 * 0.05 * (len(EVENTS) - 1), "a client that the machine held up reads the first ones late"
     (event,) = proxy.events("plain")
     assert (event["did"], event["ended"], event["end_seen"], event["finish"]) == ("passed", "whole", True, "stop")
     assert event["bytes"] == sum(map(len, EVENTS))
@@ -110,7 +110,7 @@ def test_a_wait_comes_before_the_headers(proxy, client, stream):
     assert answer.body == (b"".join(EVENTS) if stream else WHOLE)
     event = proxy.events("late")[-1]
     assert event["asked"] == {"wait": 0.2}
-    assert 0.199 < event["done"]["wait"] < 1
+    assert 0.199 < event["done"]["wait"] < 3
 
 
 def test_a_wait_can_come_after_the_headers(client):
@@ -225,13 +225,13 @@ def test_whole_answers_are_cut_in_their_own_shapes(proxy, client):
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_stall_keeps_the_connection_and_loses_nothing(proxy, client, stream):
-    """Bytes stop for 400 ms in the middle, then the rest comes."""
+    """Bytes stop for a second in the middle, then the rest comes."""
     answer = client.ask("stall", stream=stream)
     assert answer.body == (b"".join(EVENTS) if stream else WHOLE)
     times = [t for t, _ in answer.chunks]
-    assert 0.35 < max(b - a for a, b in pairwise(times)) < 2
+    assert 0.35 < max(b - a for a, b in pairwise(times)) < 5, "a client that the machine held up sees less of it"
     event = proxy.events("stall", 1 if stream else 2)[-1]
-    assert 0.399 < event["done"]["stall"] < 2
+    assert 0.999 < event["done"]["stall"] < 5
     assert part(event) == (True, True, True)
 
 
@@ -240,14 +240,14 @@ def test_a_client_that_leaves_is_seen_at_once(proxy, client):
     for model in ("stall-ever", "hang-ever"):
         leaver = RawClient(proxy.ready["reverse"]["openai"])
         leaver.send(model)
-        leaver.socket.settimeout(0.3)
+        leaver.socket.settimeout(1.0)
         with pytest.raises(TimeoutError):
             leaver.receive()
         leaver.close()
         (event,) = proxy.events(model)
         assert event["ended"] == "client_left"
         assert part(event) == (True, True, True)
-        assert event["t_end"] - event["t"] < 3
+        assert event["t_end"] - event["t"] < 10
 
 
 def test_a_client_that_leaves_mid_wait_reaches_no_upstream(proxy, upstream):

@@ -14,6 +14,7 @@ from unittest import mock
 import httpx
 import pytest
 from proxy_rig import EVENTS, TEXT, ProxyChild, RawClient, eventually, scenario
+from running import free_port
 
 from chaosllm.__main__ import main
 from chaosllm.adapters.proxy.lifecycle import Proxy, Settings
@@ -52,7 +53,7 @@ def ask(proxy, model, wishes="", **how):
 
 def test_one_life(started):
     """Nothing is injected before the start; then phases follow its clock; `clean` and the end write everything."""
-    phases = [{"name": "calm", "duration": "2s"}, {"name": "storm", "duration": "8s", "rules": [REFUSE]}]
+    phases = [{"name": "calm", "duration": "2s"}, {"name": "storm", "duration": "60s", "rules": [REFUSE]}]
     proxy = started(phases=phases, phase=None, calibration="tok")
     url = proxy.ready["reverse"]["openai"]
     folder = proxy.folder / "ca"  # the CA's key is its owner's alone
@@ -92,7 +93,7 @@ def test_one_life(started):
     events = {one["model"]: one for line in (proxy.folder / "events.jsonl").open() if (one := json.loads(line))}
     assert (events["early"]["phase"], events["early"]["t"] < 0) == ("preflight", True)
     assert (events["calm"]["phase"], events["storm"]["phase"]) == ("calm", "storm")
-    assert 2.2 <= events["storm"]["t"] < 5
+    assert 2.2 <= events["storm"]["t"] < 30
     assert (events["cleaned"]["did"], events["open"]["ended"]) == ("passed", "in_flight")
     assert len(events) == 6  # calibration is no call
     assert not [*(proxy.folder / "ca").glob("*")]  # nobody should trust this CA again
@@ -100,7 +101,10 @@ def test_one_life(started):
 
 @pytest.mark.parametrize("how", ["eof", "sigterm"])
 def test_the_supervisor_decides_when_it_ends(started, how):
-    """End of file and SIGTERM stop it within seconds, with a hung call in flight; SIGINT alone does nothing."""
+    """End of file and SIGTERM stop it within seconds, with a hung call in flight; SIGINT alone does nothing.
+
+    Of a supervisor that is gone nobody can end a fault any more, so what is held passes first.
+    """
     proxy = started(("hang", {"fault": "hang", "for": "ever"}))
     client = RawClient(proxy.ready["reverse"]["openai"])
     client.send("hang")
@@ -112,10 +116,10 @@ def test_the_supervisor_decides_when_it_ends(started, how):
         proxy.process.stdin.close()
     else:
         proxy.process.send_signal(signal.SIGTERM)
-    assert proxy.process.wait(10) == 0
-    assert time.monotonic() - begun < 8
+    assert proxy.process.wait(30) == 0
+    assert time.monotonic() - begun < 20, "two seconds, for callers that may come back, on a quiet machine"
     (event,) = [json.loads(line) for line in (proxy.folder / "events.jsonl").open()]
-    assert event["ended"] == "in_flight"
+    assert event["ended"] == ("whole" if how == "eof" else "in_flight")
     client.close()
     proxy.process.stdout.close()
     proxy.process.stderr.close()
@@ -128,16 +132,16 @@ def test_a_busy_port_is_one_sentence(started):
         assert proxy.ready["type"] == "error"
         assert "cannot listen" in proxy.ready["what"]
         assert "--port" in proxy.ready["hint"]
-        assert proxy.process.wait(10) == 3
+        assert proxy.process.wait(30) == 3
         assert "Traceback" not in proxy.process.stderr.read().decode()
 
 
 def test_an_upstream_that_is_not_there(started):
     """The connection closes without an answer; the record blames the upstream."""
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    proxy = started(upstreams={"openai": f"http://127.0.0.1:{port}"})
-    answer = ask(proxy, "gone")
+    with socket.socket() as gone:
+        gone.bind(("127.0.0.1", 0))  # and does not listen, so that nobody else can meanwhile
+        proxy = started(upstreams={"openai": f"http://127.0.0.1:{gone.getsockname()[1]}"})
+        answer = ask(proxy, "gone")
     assert (answer.head, answer.end) == (b"", "fin")
     (event,) = proxy.events("gone")
     assert (event["ended"], event["origin"]) == ("no_answer", "upstream")
@@ -249,7 +253,7 @@ def test_the_command_line_holds_a_phase(tmp_path, upstream):
     answer = httpx.post(ready["reverse"]["openai"] + "/chat/completions", json={"model": "m", "messages": []})
     assert answer.status_code == 429
     process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=10)
+    out, errors = process.communicate(timeout=30)
     assert (process.returncode, out) == (0, "")
     assert "1 calls, 1 injected" in errors
     assert json.loads((tmp_path / "out" / "events.jsonl").read_text())["status"] == 429
@@ -299,8 +303,7 @@ def test_a_stock_mitmproxy_injects_too(tmp_path, upstream, tool, more):
     held = written["phases"][-1]["name"]
     written["phases"].insert(0, {"name": "quiet", "duration": "60s"})
     (tmp_path / "s.yaml").write_text(json.dumps(written))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     script = sys.modules["chaosllm.adapters.proxy.lifecycle"].__file__.replace("lifecycle.py", "stock.py")
     process = subprocess.Popen(
         [sys.executable, "-c", f"from mitmproxy.tools.main import {tool}; {tool}()", *more, "-s", script,
@@ -319,9 +322,9 @@ def test_a_stock_mitmproxy_injects_too(tmp_path, upstream, tool, more):
             except httpx.TransportError:
                 return False
 
-        eventually(refused, within=20)
+        eventually(refused, within=60)
     finally:
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=10)
+        out, _ = process.communicate(timeout=30)
     assert "Traceback" not in out
     assert json.loads((tmp_path / "events.jsonl").read_text().splitlines()[-1])["reason"] == "rate_limit/requests"

@@ -58,7 +58,7 @@ def origins(tmp_path_factory):
     reverse = json.loads(proxy.stdout.readline())["reverse"]
     yield {name: reverse[name].removesuffix(member("providers", name).base_path) for name in names}
     proxy.send_signal(signal.SIGINT)
-    assert proxy.wait(15) == 0
+    assert proxy.wait(30) == 0
     proxy.stdout.close()
 
 
@@ -67,7 +67,7 @@ def test_no_header_tells_that_an_answer_was_made_up(origins, stream):
     """Names, order, the date and the lengths of ids are those of the simulated provider's own answer."""
 
     def answers(name):
-        with httpx.Client(trust_env=False) as http:
+        with httpx.Client(trust_env=False, timeout=30) as http:
             calls = [ask(name, model, stream=stream) for model in MODELS]
             return name, [http.post(origins[name] + path, json=body) for path, body in calls]
 

@@ -71,16 +71,19 @@ def test_nothing_is_left_behind(tmp_path):
             for _ in range(15):
                 await call(*dice.choice(ways))
 
-        await asyncio.gather(*(user() for _ in range(20)))
+        for _ in range(6):  # because on a busy machine many leave before they have asked
+            await asyncio.gather(*(user() for _ in range(20)))
+            if await asyncio.to_thread(proxy.status) and proxy.messages[-1]["recognised"] > 100:
+                break
         for client, _ in ways:
             await client.aclose()
 
     asyncio.run(go())
     eventually(lambda: proxy.status()["in_flight"] == 0)
-    eventually(lambda: sockets(proxy.process.pid) == idle)
+    eventually(lambda: sockets(proxy.process.pid) <= idle)
     status = proxy.status()
     assert status["failures"] == 0, [one for one in proxy.messages if one["type"] == "failure"]
-    assert status["recognised"] > 100  # of 300; on a busy machine many leave before they have asked
+    assert status["recognised"] > 100
     assert all(counts["in_flight"] == 0 for counts in status["by_rule"].values())
     assert proxy.stop() == 0
     assert proxy.errors == ""

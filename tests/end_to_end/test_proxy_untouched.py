@@ -99,7 +99,7 @@ def rig(tmp_path_factory):
     clients = {}
     for name in PATHS:
         port = int(proxy.ready["reverse"][name].split(":")[2].split("/")[0])
-        clients[name] = socket.create_connection(("127.0.0.1", port), timeout=3)
+        clients[name] = socket.create_connection(("127.0.0.1", port), timeout=20)
         clients[name].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     yield parrot, clients, proxy
     for client in clients.values():

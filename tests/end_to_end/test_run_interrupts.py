@@ -19,8 +19,8 @@ pytestmark = pytest.mark.end_to_end
 APP = "tiny_app.py"
 
 
-def start(tmp_path: Path, **changes: Any) -> Started:
-    return Started(("run", "--out", str(tmp_path / "out"), *tiny(tmp_path, **changes)), tmp_path)
+def start(tmp_path: Path, *, drawn: bool = False, **changes: Any) -> Started:
+    return Started(("run", "--out", str(tmp_path / "out"), *tiny(tmp_path, **changes)), tmp_path, drawn=drawn)
 
 
 def children(started: Started) -> dict[str, int]:
@@ -50,11 +50,11 @@ def readable(folder: Path) -> dict:
 @pytest.mark.parametrize("moment", ["starting the proxy", "starting the app", "calibrating", "running"])
 def test_ctrl_c(tmp_path: Path, moment: str) -> None:
     """Ctrl-C at any stage exits 130 with a readable partial report and leaves no process."""
-    started = start(tmp_path)
+    started = start(tmp_path, drawn=moment == "running")  # of the others there is nothing to draw
     started.until(moment)
     time.sleep(1.5 if moment == "running" else 0.3)
     started.interrupt()
-    code, _, err = started.end(30)
+    code, _, err = started.end(60)
     assert code == 130, err
     assert started.left() == []
     summary = readable(tmp_path / "out")
@@ -65,10 +65,10 @@ def test_ctrl_c(tmp_path: Path, moment: str) -> None:
 
 def test_ctrl_c_before_anything(tmp_path: Path) -> None:
     """Ctrl-C while modules still load is 130 and no traceback."""
-    started = start(tmp_path)
+    started = start(tmp_path, drawn=True)
     time.sleep(0.15)
     started.interrupt()
-    code, _, err = started.end(30)
+    code, _, err = started.end(60)
     assert code in (130, -signal.SIGINT)  # the latter while Python itself still starts
     assert started.left() == []
     assert code < 0 or "Traceback" not in err
@@ -79,7 +79,7 @@ def test_sigterm(tmp_path: Path) -> None:
     started = start(tmp_path)
     started.until("running")
     started.process.send_signal(signal.SIGTERM)
-    assert started.end(30)[0] == 130
+    assert started.end(60)[0] == 130
     assert started.left() == []
 
 
@@ -91,10 +91,11 @@ def test_killed_supervisor(tmp_path: Path) -> None:
     assert APP in children(started)
     started.process.kill()
     started.end(10)
-    ends = time.monotonic() + 15
+    ends = time.monotonic() + 40
     while started.left() and time.monotonic() < ends:
         time.sleep(0.1)
     assert started.left() == []
+    assert not (tmp_path / "out" / "ca").exists(), "the proxy is the last to go, and takes its key with it"
     report = Started(("report", str(tmp_path / "out"), "--json"), tmp_path)
     code, out, err = report.end(60)
     assert code == 0, err
@@ -108,7 +109,7 @@ def test_dead_child_is_never_a_pass(tmp_path: Path, victim: str) -> None:
     started.until("running")
     time.sleep(1.0)
     os.kill(children(started)[victim], signal.SIGKILL)
-    code, _, err = started.end(30)
+    code, _, err = started.end(60)
     assert code == 3, err
     assert f"the {victim.rsplit('.', 1)[1]} ended by itself (killed by SIGKILL)" in err
     assert started.left() == []

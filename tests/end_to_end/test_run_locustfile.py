@@ -47,12 +47,12 @@ def test_a_locustfile_is_driven_faulted_and_judged(tmp_path: Path) -> None:
     assert (summary["loop"], summary["match_rate"]) == ("closed", 1.0)
     phases = summary["phases"]
     baseline = phases["baseline"]
-    assert baseline["operations"] > 50
+    assert baseline["operations"] > 20, "some three hundred on a quiet machine"
     assert baseline["operations"] - baseline["outcomes"]["good"] <= 6, "one a user, sent in its last moments"
     assert 0.3 < phases["broken"]["outcomes"]["error"] / phases["broken"]["operations"] < 0.7
     assert phases["recovery"]["outcomes"]["error"] <= 6, "what was sent in the last moments of the fault"
     (rule,) = summary["injection"]
-    assert rule["planned"] == rule["fired"] == rule["delivered"] > 20
+    assert rule["planned"] == rule["fired"] == rule["delivered"] > 10
     assert [row.get("note", "")[:11] for row in summary["objectives"]] == ["", "closed loop"]
     failed = {check["name"] for check in summary["validity"] if not check["ok"]}
     assert not failed & {"locustfile", "users", "samples", "match rate", "one run", "share of broken.0"}, failed

@@ -100,7 +100,8 @@ def test_twenty_operations(ended: dict[str, Future[Any]]) -> None:
 
 def test_a_saturated_generator(tmp_path: Path) -> None:
     """A driver that comes late with its requests drives another load than was asked for."""
-    words = tiny(tmp_path, phases=GENTLE, objectives=["success_rate(slow) >= 80%"])
+    phases = [one | {"duration": "1.5s"} for one in GENTLE]  # 60 users, who hold a core for five seconds
+    words = tiny(tmp_path, phases=phases, objectives=["success_rate(slow) >= 80%"])
     code, summary, err = run("-q", *words, cwd=tmp_path, env=breaking(tmp_path, SLOW))
     assert (code, summary["verdict"]) == (4, "inconclusive"), err
     assert "generator" in reasons(summary), reasons(summary)

@@ -28,12 +28,14 @@ BASES = ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL")
 @pytest.mark.parametrize("mode", ["reverse", "explicit"])
 def test_official_clients(tmp_path: Path, mode: str) -> None:
     """By base URL, or by HTTPS_PROXY and SSL_CERT_FILE under the real host names: the same faults, all delivered."""
-    arguments = tiny(tmp_path, app="sdk_app.py", phases=PHASES, load={"rate": "12/s"})
+    patient = {"timeout": "30s"}  # because who gives up on a busy machine is not healed
+    arguments = tiny(tmp_path, app="sdk_app.py", phases=PHASES, load={"rate": "12/s"}, target=patient)
     if mode == "explicit":
         dashes = arguments.index("--") + 1
         without = [word for name in BASES for word in ("-u", name)]
         arguments = (*arguments[:dashes], "env", *without, *arguments[dashes:])
-    _, summary, err = run(*arguments, cwd=tmp_path)
+    code, summary, err = run(*arguments, cwd=tmp_path, limit=110)
+    assert code in (0, 1, 4), err
     broken = summary["phases"]["broken"]
     assert broken["success_rate"]["value"] == 1.0, err
     assert broken["attempts_by_provider"]["openai"] == 2 * broken["operations"]

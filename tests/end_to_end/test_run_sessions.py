@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from running import run, tiny
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.alone]
+pytestmark = pytest.mark.end_to_end
 
 CHAT = {
     "name": "chat",
@@ -47,11 +47,11 @@ def test_sessions_are_driven_faulted_and_judged(tmp_path: Path) -> None:
     told = broken["by_operation"]
     assert list(told) == ["chat", "buy.login", "buy.pay"]
     assert all(part["attempts"] == part["operations"] for part in told.values())
-    assert broken["outcomes"]["error"] == pytest.approx(struck["delivered"], abs=5), (
-        "some are due before, or meet it after"
-    )
+    errors = {name: phase["outcomes"]["error"] for name, phase in summary["phases"].items()}
+    assert sum(errors.values()) == struck["delivered"], "each fault fails its own step, and nothing else fails"
+    assert errors["broken"] > errors["baseline"] + errors["recovery"], "some are due before, and meet it late"
     assert 0.3 < told["chat"]["success_rate"]["value"] < 0.7
-    assert (told["buy.pay"]["success_rate"]["value"], summary["phases"]["baseline"]["outcomes"]["error"]) == (1.0, 0)
+    assert told["buy.pay"]["success_rate"]["value"] == 1.0
     assert told["buy.pay"]["operations"] < told["buy.login"]["operations"], "who was not let in does not pay"
     assert broken["effective_n"] <= broken["operations"]
     failed = {check["name"] for check in summary["validity"] if not check["ok"]}

@@ -14,7 +14,8 @@ from simulator_served import simulators
 
 from chaosllm import registry
 from chaosllm.adapters.run_folder import events
-from chaosllm.join import Samples, join
+from chaosllm.columns import Samples
+from chaosllm.join import join
 from chaosllm.mix import Mix
 from chaosllm.reader import read
 from chaosllm.record import Did, Outcome, Sample
@@ -58,7 +59,7 @@ def test_a_repeated_side_effect_is_found(tmp_path: Path) -> None:
     mix = Mix(of.target, of.seed)
     with simulators("openai") as ready:
         proxy = ProxyChild(tmp_path / "run", told, {"openai": ready.origins["openai"]})
-        client = openai.OpenAI(base_url=proxy.ready["reverse"]["openai"], api_key="none", timeout=9)
+        client = openai.OpenAI(base_url=proxy.ready["reverse"]["openai"], api_key="none", timeout=60)
 
         def ask(number: int) -> None:
             message = f"Write to Ana. {reference(number, of.seed)}"

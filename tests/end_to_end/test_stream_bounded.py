@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-import time
 from contextlib import suppress
 from dataclasses import replace
 
@@ -37,6 +36,7 @@ GIVEN_UP = 96 * MEGABYTE
 HELD = 24 * MEGABYTE
 #: Body bytes of what is called too large.
 LARGE = count(100, 300) * MEGABYTE
+CHUNKED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 PIECE = b"data: " + b"x" * (64 * 1024 - 8) + b"\n\n"
 
 
@@ -46,6 +46,10 @@ def bench(tmp_path_factory):
     bench.upstream.speak("http/1.1")
     yield bench
     bench.close()
+
+
+def chunk(raw):
+    return b"%x\r\n%s\r\n" % (len(raw), raw)
 
 
 class Watch:
@@ -167,13 +171,19 @@ def test_idle_streams_cost_nothing(bench, path):
     seconds = count(1, 10)
 
     async def go():
-        serving = Serving((EVENTS[0], b"".join(EVENTS[1:])), gap=seconds + 1.0)
-        asking = [asyncio.ensure_future(bench.ask(path, cell, serving)) for cell in cells]
-        eventually_begun = time.monotonic() + 0.8
-        await asyncio.sleep(max(0.0, eventually_begun - time.monotonic()))
+        over, begun = asyncio.Event(), [asyncio.Event() for _ in cells]
+        rest = (over, b"".join(chunk(raw) for raw in EVENTS[1:]), b"0\r\n\r\n")
+        asking = [
+            asyncio.ensure_future(bench.ask(path, cell, Serving(acts=(CHUNKED + chunk(EVENTS[0]), *rest)), heard=heard))
+            for cell, heard in zip(cells, begun, strict=True)
+        ]
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*(one.wait() for one in begun))
+        await asyncio.sleep(0.3)
         before = bench.processor(path)
         await asyncio.sleep(seconds)
         spent = bench.processor(path) - before
+        over.set()
         return spent, await asyncio.gather(*asking)
 
     spent, answers = bench.do(go())

@@ -104,7 +104,7 @@ class Rig(Background):
                         lines[event["operation"]] = event
             return wanted <= {*lines}
 
-        eventually(read, within=20)
+        eventually(read)
         for place, cell in enumerate(cells):
             found[place] = replace(found[place], logged=logged(lines[cell.number]))
 
@@ -219,5 +219,5 @@ def test_nothing_leaks(rig):
     """After all of them: no call in flight, no descriptor more than before, no failure of ours."""
     for key, proxy in rig.proxies.items():
         eventually(lambda proxy=proxy: proxy.status()["in_flight"] == 0)
-        eventually(lambda proxy=proxy, key=key: descriptors(proxy) <= rig.idle[key], within=15)
+        eventually(lambda proxy=proxy, key=key: descriptors(proxy) <= rig.idle[key])
         assert proxy.status()["failures"] == 0

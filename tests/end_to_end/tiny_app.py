@@ -47,5 +47,10 @@ class Chat(BaseHTTPRequestHandler):
         pass
 
 
-ThreadingHTTPServer.request_queue_size = 200
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Chat).serve_forever()
+def serve(handler):
+    ThreadingHTTPServer.request_queue_size = 200
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), handler).serve_forever()
+
+
+if __name__ == "__main__":
+    serve(Chat)

@@ -38,6 +38,13 @@ def test_retry_after_ignored_names_the_hasty_call():
     assert "800ms" in found.sentence
 
 
+def test_retry_after_ignored_tells_how_many_operations_it_hit():
+    """Several waits of one operation are one operation: the sentence counts both."""
+    twice = [refused(), refused(0.1), Try(at=0.2)]
+    (found,) = find("retry_after_ignored", lambda number: Operation(tries=twice))
+    assert found.sentence.startswith("800 of 800 waits, in 400 operations, were shorter")
+
+
 @pytest.mark.parametrize(
     "tries",
     [
@@ -155,7 +162,7 @@ def test_retry_storm_is_more_than_ten_attempts_of_one_operation(most, raised):
     assert bool(found) is raised
     if raised:
         assert (found[0].count, found[0].severity) == (1, "critical")
-        assert "11 times" in found[0].sentence
+        assert "up to 11 calls in a row for one operation" in found[0].sentence
 
 
 @pytest.mark.parametrize(("tries", "raised"), [(3, False), (4, False), (5, True)])
@@ -182,9 +189,6 @@ def agent(steps, tries):
 
 
 @pytest.mark.parametrize(
-    "code", ["retry_after_ignored", "quota_retried", "non_retryable_retried", "no_backoff", "retry_storm"]
-)
-@pytest.mark.parametrize(
     "tries",
     [
         [refused(0.3 * at, index=at) for at in range(12)],  # one after the other, each refused, none retried
@@ -193,9 +197,11 @@ def agent(steps, tries):
         [refused(0.0, retry_after=None, reason="quota/exhausted", index=at) for at in range(12)],
     ],
 )
-def test_the_next_thing_that_an_agent_asks_is_no_retry(code, tries):
+def test_the_next_thing_that_an_agent_asks_is_no_retry(tries):
     """An agent asks twelve things, all of them are refused, and it gives each up at once."""
-    assert registry.member("findings", code).find(agent(12, tries)) == []
+    run = agent(12, tries)
+    codes = ("retry_after_ignored", "quota_retried", "non_retryable_retried", "no_backoff", "retry_storm")
+    assert {code: registry.member("findings", code).find(run) for code in codes} == {code: [] for code in codes}
 
 
 def test_an_agent_that_repeats_one_of_its_calls_is_caught():
@@ -273,3 +279,15 @@ def test_calm_and_hardened_apps_have_no_finding(code):
     kind = registry.member("findings", code)
     assert kind.find(made.run(made.calm)) == []
     assert kind.find(made.run(made.hit)) == []
+
+
+def test_an_operation_with_several_short_waits_is_evidence_once():
+    """Its waits are all counted, and it is named once, so that as many operations as can be are shown."""
+    (found,) = find(
+        "retry_after_ignored",
+        lambda number: Operation(tries=[refused(0.01 * at, retry_after=1.0) for at in range(3)]),
+    )
+    assert len({one.split("/")[0] for one in found.evidence}) == len(found.evidence)
+    assert found.operations is not None
+    assert found.count == 2 * found.operations
+    assert found.to_json()["operations"] == found.operations

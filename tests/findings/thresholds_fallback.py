@@ -37,7 +37,7 @@ def _delayed(seconds: float, timeout: float = 30.0) -> Run:
     return made.run(conduct, made.scenario(timeout=timeout))
 
 
-def _stuck(share: float, *, ill: bool = False) -> Run:
+def _stuck(share: float, *, ill: bool = False, recovery: float = 30) -> Run:
     """So many operations of the second half of the recovery avoid the primary."""
 
     def conduct(number: int, due: float, phase) -> Operation:
@@ -49,7 +49,7 @@ def _stuck(share: float, *, ill: bool = False) -> Run:
             return Operation(tries=[Try(status=503, took=0.01), _elsewhere()])
         return made.calm(number, due, phase)
 
-    return made.run(conduct)
+    return made.run(conduct, made.scenario(recovery=recovery))
 
 
 def _late(bad: float, outcome: Outcome = Outcome.ERROR, recovery: float = 30, timeout: float = 10.0) -> Run:
@@ -147,6 +147,10 @@ THRESHOLDS = (
         "slow_fallback", "later than half the deadline", lambda: _delayed(0.98, 2.0), lambda: _delayed(1.02, 2.0)
     ),
     Threshold("stuck_on_fallback", "at least 90 % avoid the primary", lambda: _stuck(0.89), lambda: _stuck(0.90)),
+    Threshold(
+        "stuck_on_fallback", "the recovery lasts 3 s",
+        lambda: _stuck(1.0, recovery=2.9), lambda: _stuck(1.0, recovery=3.0),
+    ),
     Threshold("stuck_on_fallback", "the primary is healthy", lambda: _stuck(0.95, ill=True), lambda: _stuck(0.95)),
     Threshold("metastable", "recovered share below 0.9", lambda: _late(0.10), lambda: _late(0.11)),
     Threshold(

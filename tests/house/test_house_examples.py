@@ -11,7 +11,7 @@ import yaml
 from chaosllm.reader import readings
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("load", "composition", "sweep", "locustfiles", "verdicts")
+PAGES = ("load", "composition", "sweep", "locustfiles", "verdicts", "stopping", "probes")
 BASE = """\
 version: 1
 name: base

@@ -93,16 +93,49 @@ def test_wrong_objective(text, words):
 
 def test_stop_condition():
     """A stop condition looks at the last seconds."""
-    found = read_stop("success_rate(last 1m) < 20%", units=UNITS)
+    found = read_stop("success_rate(last 1m) < 20%")
     assert (found.metric, found.window, found.comparator, found.bound) == ("success_rate", 60, Comparator.LT, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("text", "metric", "window", "bound"),
+    [
+        ("success_rate(10s) < 20%", "success_rate", 10, 0.2),
+        ("success_rate( last  1m30s )<20%", "success_rate", 90, 0.2),
+        ("success_rate < 20%", "success_rate", 10, 0.2),
+        ("p95 > 10s", "latency_p95", 10, 10),
+        ("p50(10s) > 250ms", "latency_p50", 10, 0.25),
+        ("goodput(1m) < 60/min", "goodput", 60, 1),
+        ("attempts > 3", "attempts", 10, 3),
+        ("hangs > 20", "hangs", None, 20),
+        ("hangs > 0", "hangs", None, 0),
+        ("hangs(30s) >= 2", "hangs", 30, 2),
+        ("spend > 5 USD", "spend", None, 5),
+        ("spend(1m) >= 0.5 USD", "spend", 60, 0.5),
+    ],
+)
+def test_short_ways_to_write_a_stop_condition(text, metric, window, bound):
+    """`last` may be left out, and so may the window; what only grows then counts from the run's start."""
+    found = read_stop(text)
+    assert (found.text, found.metric, found.window, found.bound) == (text, metric, window, pytest.approx(bound))
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("success_rate(storm-2) < 20%", "last 10s"),
-        ("success_rate < 20%", "last 10s"),
+        ("success_rate() < 20%", "last 10s"),
+        ("success_rate(last) < 20%", "last 10s"),
+        ("success_rate(10) < 20%", "10s"),
         ("success_rate(last 10) < 20%", "10s"),
+        ("p99 > 2s", "latency_p50 and latency_p95"),
+        ("latency_p99(10s) > 2s", "latency_p50 and latency_p95"),
+        ("time_to_recover > 2s", "not known before the run is over (expected one of success_rate"),
+        ("sucess_rate < 2%", "did you mean `success_rate`?"),
+        ("tokens > 2", "there is no metric `tokens` (expected one of"),
+        ("hangs < 3", "write hangs > 3"),
+        ("hangs >= 0", "write hangs > 0"),
+        ("spend == 3 USD", "would stop at once"),
         ("success_rate(last 0s) < 20%", "0s"),
         ("success_rate(last 10s) < success_rate(baseline)", "needs a number"),
     ],
@@ -110,14 +143,14 @@ def test_stop_condition():
 def test_wrong_stop_condition(text, words):
     """A wrong stop condition says what would work."""
     with pytest.raises(Mistake) as caught:
-        read_stop(text, units=UNITS)
+        read_stop(text, later=lambda: UNITS)
     assert words in f"{caught.value.what} ({caught.value.hint})"
 
 
 @given(st.text(alphabet="abl_(storm-2) <>=*0159.%s/m,", max_size=50))
 def test_any_text_is_an_objective_or_a_mistake(text):
     """No text makes the reader of expressions fail otherwise."""
-    for reading in (objective, lambda text: read_stop(text, units=UNITS)):
+    for reading in (objective, lambda text: read_stop(text, later=lambda: UNITS)):
         try:
             reading(text)
         except Mistake as mistake:

@@ -127,7 +127,6 @@ HOSTILE = {
 }
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_include_blows_up(name):
     """Files that include each other a thousandfold are refused at once, at the include that is too much."""

@@ -138,7 +138,6 @@ HOSTILE = {
 }
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_text_blows_up(name):
     """Thousands of parameters, and one put in a hundred thousand times, are read or refused at once."""

@@ -134,7 +134,6 @@ HOSTILE = {
 }  # fmt: skip
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_group_blows_up(name):
     """Groups that would make thousands of phases, or rules, are refused before they are written out."""

@@ -14,7 +14,7 @@ from chaosllm.schedule import firings
 from chaosllm.trigger import Tick
 
 LIBRARY = Path(__file__).parents[2] / "scenarios"
-FILES = sorted(path for path in LIBRARY.rglob("*.yaml") if path.parent.name != "suites")
+FILES = sorted(path for path in LIBRARY.rglob("*.yaml") if path.parent.name not in ("suites", "gamedays"))
 RULE = "when: {share: 40%}"
 WHENS = [
     "window: {from: 10s, to: 40s}",

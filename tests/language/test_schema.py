@@ -99,7 +99,7 @@ def test_an_editor_offers_what_the_library_writes():
     """At each place of each shipped scenario completion has every key that stands there, and hover a line for it."""
     schema, looked_at = build(), 0
     for file in sorted((ROOT.parent / "scenarios").rglob("*.yaml")):
-        if file.parent.name == "suites":
+        if file.parent.name in ("suites", "gamedays"):
             continue
         data = yaml.safe_load(file.read_text())
         for path, mapping in mappings(data):

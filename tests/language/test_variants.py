@@ -92,7 +92,6 @@ def test_mistake_stands_at_its_value(block, words):
     assert any(words in str(problem) for problem in problems)
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(
     "text",
     [

@@ -130,6 +130,20 @@ def test_a_stall_splits_the_body_and_loses_nothing():
     assert player.notes.done["stall"] == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize("step", [Stall(Position(0.5, Unit.SHARE), 2.0), Wait(2.0, Place.HEADERS)])
+def test_headers_that_leave_late_shorten_no_delay(step):
+    """An app sees it from the headers on, and those may have to wait for the machine."""
+    kind = "stall" if isinstance(step, Stall) else "wait"
+    player = WholePlayer(CALL, OPENAI, (step,))
+    assert [*player.data(BODY, 0.0), *player.end(0.0)] == [Begin()]
+    player.start(0.5)
+    assert player.next_wake == 2.5
+    assert player.wake(2.4) == []
+    *_, last = player.wake(2.6)
+    assert last == Finish(End.PROPER)
+    assert player.notes.done == {kind: pytest.approx(2.1)}
+
+
 def test_a_stall_for_ever_never_ends():
     """The first half, then nothing is ever due."""
     sent, end, _, player = play(Stall(Position(0.5, Unit.SHARE), None))

@@ -140,6 +140,22 @@ def test_a_connection_is_no_call():
     assert (status["calls"], status["recognised"], status["by_rule"]["on.0"]["delivered"]) == (0, 0, 1)
 
 
+def test_a_sealed_record_grows_no_more(tmp_path):
+    """What is in flight is written as such; later calls, and its end, are counted alone."""
+    ledger = Ledger(tmp_path, b"key", report=lambda _: None)
+    ledger.start(0.0)
+    held, later = exchange(), exchange()
+    ledger.opened(held)
+    ledger.seal()
+    ledger.closed(held, 1.0)
+    ledger.opened(later)
+    ledger.closed(later, 2.0)
+    ledger.close()
+    (event,) = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert event["ended"] == "in_flight"
+    assert (ledger.status()["recognised"], ledger.status()["in_flight"]) == (2, 0)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /dev/full")
 @pytest.mark.parametrize("when", ["flush", "close"])
 def test_a_full_disk_is_told_once_and_breaks_nothing(tmp_path, when):

@@ -102,7 +102,7 @@ def test_terminal_of_a_run_that_never_began():
     summary = factory.summary(findings=[], reasons=["bypass: no call came through the proxy"], fix_first="set it")
     summary["phases"] = {name: phase | {"operations": 0} for name, phase in summary["phases"].items()}
     text = terminal.MEMBER.render(Material(summary, report="reports/x/report.html"))
-    assert "attempts/op" not in text
+    assert "calls/operation" not in text
     assert all(said in text for said in ("bypass: no call", "Fix first: set it", "reports/x/report.html"))
 
 

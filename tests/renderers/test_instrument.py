@@ -27,7 +27,7 @@ def test_every_number_is_shown(renderer):
         "proxy 1", "proxy 2", "load generator", "40%", "31%", "2.2ms", "9ms",
         "40 injected delays, longer than asked for by +0.6ms at p50, +1.8ms at p95, +3.3ms at most.",
         "1,200 paced events, later than the schedule by +0.5ms at p50, +1ms at p95, +2ms at p99, +4.2ms at most.",
-        "1,180 on the fast path, 3 through mitmproxy",
+        "1,180 straight from wire to wire, 3 through mitmproxy",
     ):  # fmt: skip
         assert shown in text.replace("&#x27;", "'"), shown
 

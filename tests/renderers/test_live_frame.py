@@ -6,7 +6,7 @@ import pytest
 from hostile import HOSTILE
 from live_messages import SCENARIO, driver, proxy, scenario, stormy
 
-from chaosllm.live_view import LiveView, Queue
+from chaosllm.live.view import LiveView, Queue
 from chaosllm.renderers._live import frame, line
 
 SUITE = Queue(2, 14, "1 passed", 300.0)

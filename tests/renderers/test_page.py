@@ -110,7 +110,9 @@ def test_hostile_text_stays_text(text, page):
     """Whatever stands in names, reasons, findings or provider text, the page has the same tags and attributes."""
 
     def skeleton(found: Page) -> list[tuple[str, tuple[str, ...]]]:
-        return [(tag, tuple(attributes)) for tag, attributes in found.tags]
+        # Backticks make a <code>, of a phase with our class, which can do nothing; all other tags must be the same.
+        codes = ({}, {"class": "phase"})
+        return [(tag, tuple(attributes)) for tag, attributes in found.tags if tag != "code" or attributes not in codes]
 
     safe, evil = (_with(found) for found in ("harmless", text.strip() or "none"))
     rendered = html.MEMBER.render(evil)

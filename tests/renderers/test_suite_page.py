@@ -9,7 +9,8 @@ from hostile import HOSTILE
 from test_suite_outcome import finding, run, summary
 
 from chaosllm.renderers import Chart
-from chaosllm.renderers._suite import STATES, page
+from chaosllm.renderers._suite import page
+from chaosllm.renderers._suite_words import STATES
 from chaosllm.suite_outcome import STATES as KNOWN
 from chaosllm.suite_outcome import Ran, outcome
 

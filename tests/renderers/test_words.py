@@ -3,6 +3,7 @@ import unicodedata
 import pytest
 from hostile import HOSTILE
 
+from chaosllm.renderers import _users as users
 from chaosllm.renderers import _words as words
 
 
@@ -96,18 +97,45 @@ def test_held(summary, said):
 
 
 def test_impact_counts_users():
-    """The share of users without a good answer is told for each fault phase, beside the baseline's."""
-    lines = words.impact(
-        {
-            "phases": {
-                "baseline": {"role": "baseline", "operations": 100, "success_rate": {"value": 1.0}},
-                "storm": {"role": "fault", "operations": 200, "success_rate": {"value": 0.75}},
-            }
-        }
-    )
-    assert lines == ["In storm, 50 of 200 operations (25%) got no good answer; in the baseline 0%."]
+    """Users without a good answer are told of all fault phases beside the baseline's, then of each where several."""
+    calm = {"role": "baseline", "operations": 100, "success_rate": {"value": 1.0}}
+    storm = {"role": "fault", "operations": 200, "success_rate": {"value": 0.75}}
+    said = "50 of 200 operations (25%) got no good answer while faults were on; before them 0 of 100."
+    assert users.impact({"phases": {"baseline": calm, "storm": storm}}) == [said]
     whole = {"role": "fault", "operations": 200, "success_rate": {"value": 1.0}}
-    assert words.impact({"phases": {"storm": whole}}) == ["In storm, all of 200 operations got a good answer."]
+    two = {"phases": {"storm": storm, "whole": whole}, "injection": [{"rule": "storm.0", "fault": "rate_limit"}]}
+    assert users.impact(two) == [
+        "50 of 400 operations (12.5%) got no good answer while faults were on.",
+        "In phase `storm` (rate limit): 50 of 200.",
+        "In phase `whole`: 0 of 200.",
+    ]
+    assert users.impact(two | {"source": "attached"}) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            {"classes": {"quota": {"value": 54}, "truncation": {"value": 32}}, "minimum": 32, "grade": "F",
+             "capped_by": "hang", "tested": 2, "of": 11},
+            "Score 32 of 100 (grade F): the lowest of truncation 32, quota 54; 9 other classes "
+             "of faults were not tested",
+        ),
+        (  # the cap is told where it costs a grade, not where the score alone earns no better one
+            {"classes": {"quota": {"value": 90}}, "minimum": 90, "grade": "D", "capped_by": "hang"},
+            "Score 90 of 100 (grade D): that of quota; a critical finding (hang) caps the grade at D",
+        ),
+        (
+            {"classes": {"quota": {"value": 54}}, "minimum": 54, "why": "1 of 2 runs have none", "tested": 1, "of": 2},
+            "Score 54 of 100 (no grade: 1 of 2 runs have none): that of quota; 1 other class of faults was not tested",
+        ),
+        ({"classes": {}, "minimum": None}, ""),
+        (None, ""),
+    ],
+)  # fmt: skip
+def test_the_score_says_what_it_is_of(found, said):
+    """A score names the classes it is the lowest of, what holds its grade down, and how much it leaves out."""
+    assert users.score(found) == said
 
 
 def test_injected_says_what_was_held_back():

@@ -10,7 +10,8 @@ import pytest
 import run_factory as made
 from run_factory import Operation
 
-from chaosllm.join import Samples, join
+from chaosllm.columns import Samples
+from chaosllm.join import join
 from chaosllm.record import Outcome
 from chaosllm.series.timeline import LEAST, MOST_WINDOWS, good_in_time, percentiles, rates, windows
 

@@ -47,4 +47,4 @@ def test_providers_that_share_a_path_are_told_apart(tmp_path):
         )
     finally:
         proxy.send_signal(signal.SIGINT)
-        assert proxy.wait(15) == 0
+        assert proxy.wait(30) == 0

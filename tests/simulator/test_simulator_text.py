@@ -134,9 +134,9 @@ def test_endless_schema_ends():
     """A schema that refers to itself from eight required properties takes no time to speak of."""
     names = [f"p{number}" for number in range(8)]
     schema = {"type": "object", "properties": {name: {"$ref": "#"} for name in names}, "required": names}
-    begin = time.perf_counter()
+    begin = time.process_time()
     Filler(7, "p", schema).fill(schema)
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_types_in_upper_case():

@@ -93,6 +93,17 @@ BOUNDS = (
     ),
     *(
         Bound(
+            "app starved", condition, silent, _watched("app", cpu=0.4, wait=wait),
+            rf"other work has the cores: end it, lower {TO_RATE}, or use", _lowered("app", cpu=0.4, wait=wait),
+        )
+        for condition, silent, wait in (
+            ("90 % of a second", _watched("app", cpu=0.4, wait=0.5), 0.501),
+            ("in two seconds of a phase", _watched("app", 2, cpu=0.1, wait=0.9), 0.6),
+            ("what it uses itself is its own", _watched("app", cpu=0.5, wait=0.5), 0.501),
+        )
+    ),
+    *(
+        Bound(
             f"{process} lag by second", condition, silent, _watched(process, lag=slow), hint,
             _lowered(process, lag=slow),
         )

@@ -19,6 +19,7 @@ import yaml
 import zoo_app
 
 HERE = Path(__file__).parent
+UNDRAWN = HERE.with_name("undrawn.py")
 RATE = 12
 #: Calm runs are played with so many seeds: 40 are asked for, and there are as many animals.
 CALM_SEEDS = 1
@@ -26,7 +27,9 @@ CALM_SEEDS = 1
 TRIES = 3
 SLOW = 0.3  # seconds
 WARMUP, BASELINE = 2.0, 6.0  # seconds before the baseline, and of the shortest one
-MACHINE = ("calibration", "generator", "proxy", "driver", "simulator", "injected delays", "steady state")
+MACHINE = (
+    "calibration", "generator", "proxy", "driver", "simulator", "app starved", "injected delays", "steady state",
+)  # fmt: skip
 #: Scenario -> phase -> (seconds, rule or none); what the phases are called is what animals speak of.
 PLAYS: dict[str, dict[str, tuple[float, dict[str, Any] | None]]] = {
     "medley": {
@@ -168,14 +171,14 @@ def free_port() -> int:
     raise AssertionError("no port left")
 
 
-def play(cell: Cell, parent: Path, scale: float = 1.0) -> Path:
+def play(cell: Cell, parent: Path, scale: float = 1.0, tries: int = TRIES) -> Path:
     """The run folder of a cell, made when it is not there yet; raises AssertionError when the run had no end.
 
     `scale` multiplies the phases' durations. A run on which the machine had too much to do, by chaosllm's own checks,
     is thrown away and played again, because it shows the machine and not the app; the last try is kept as it is.
     """
     folder = parent / cell.name
-    for left in reversed(range(TRIES)):
+    for left in reversed(range(tries)):
         if not (folder / "summary.json").exists():
             _run(cell, folder, scale)
         if not (left and overloaded(folder, scale)):
@@ -206,7 +209,7 @@ def _run(cell: Cell, folder: Path, scale: float) -> None:
     text.write_text(yaml.safe_dump(scenario(cell.play, cell.animal, port), sort_keys=False))
     done = subprocess.run(
         [
-            sys.executable, str(HERE / "zoo_run.py"), "run", str(text), "--out", str(folder), "--seed", str(cell.seed),
+            sys.executable, "-P", str(UNDRAWN), "run", str(text), "--out", str(folder), "--seed", str(cell.seed),
             "--duration-scale", str(scale), "--", sys.executable, str(HERE / "zoo_app.py"), cell.animal, str(port),
         ],
         capture_output=True,

@@ -31,6 +31,7 @@ from chaosllm.adapters.charts import (
 from chaosllm.adapters.charts.drawing import Maker, chart
 from chaosllm.adapters.charts.style import styled
 from chaosllm.renderers import Chart
+from chaosllm.sources import blind
 
 if TYPE_CHECKING:
     from chaosllm.join import Run
@@ -52,6 +53,13 @@ CHARTS: Mapping[str, Maker] = {
 }
 
 
+#: What a chart must see of a run that we did not drive; those that are not here need the answers.
+SEES: Mapping[str, str] = {
+    **dict.fromkeys(("outcomes", "goodput", "latency", "recovery", "distribution", "amplification", "cost"), "status"),
+    **dict.fromkeys(("calls", "providers", "retry_gaps"), "calls"),
+}
+
+
 def charts(run: Run) -> dict[str, Chart]:
     """Every chart of a run by name, ready for a page."""
     return {name: shown for name, shown, _ in _drawn(run, files=False)}
@@ -65,4 +73,6 @@ def draw(run: Run) -> list[tuple[str, Chart, dict[str, bytes]]]:
 def _drawn(run: Run, *, files: bool) -> Iterator[tuple[str, Chart, dict[str, bytes]]]:
     with styled():
         for name, maker in CHARTS.items():
+            if not run.driven and blind(run.meta, SEES.get(name, "answers")):
+                continue  # one sentence says it for all: see `timeline`
             yield name, *chart(name, maker(run), files=files)

@@ -9,6 +9,7 @@ import numpy as np
 from chaosllm.adapters.charts import style
 from chaosllm.adapters.charts.drawing import Drawing, nothing
 from chaosllm.adapters.charts.telling import by_group, name
+from chaosllm.join import is_call
 from chaosllm.renderers import _words as words
 from chaosllm.series.calls import BINS, histogram
 from chaosllm.series.groups import groups
@@ -58,5 +59,8 @@ def draw(run: Run) -> Drawing:
     style.legend(axes)
     mean = by_group([(group, made.mean) for group, made in rows], words.plain)
     group, most = max(rows, key=lambda one: one[1].most)
-    says = f"Calls for one operation on average: {mean}; the most was {words.count(most.most)} in {name(group)}."
+    # The table's `attempt_peak` knows only retries in a row at one provider: a fallback is one more call here.
+    several = len({event.provider for event in run.events if is_call(event)}) > 1
+    of = "the most, all providers together, was" if several else "the most was"
+    says = f"Calls for one operation on average: {mean}; {of} {words.count(most.most)} in {name(group)}."
     return Drawing(figure, TITLE, "The share of operations by the number of their calls, by phase.", says)

@@ -23,7 +23,9 @@ def draw(run: Run) -> Drawing:
     """The share of inter-chunk gaps that were at most so long, by phase; all gaps of a phase together."""
     found = groups(run)
     longest = {group.name: _longest(run, group) for group in found}
-    counts = [(group, pooled(run.samples.gaps, (int(row) for row in group.rows(run)))) for group in found]
+    counts = [
+        (group, pooled(run.samples.gaps, np.intersect1d(group.rows(run), run.with_gaps).tolist())) for group in found
+    ]
     curves = [
         (group, curve) for group, count in counts if (curve := of_classes(count, longest[group.name])) is not None
     ]

@@ -41,7 +41,7 @@ def draw(run: Run) -> Drawing:
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
     axes.set_xlim(0, float(total.max()) * 1.5 or 1.0)
-    axes.set_xlabel("tokens for one good answer (in USD: for 1,000)")
+    axes.set_xlabel("tokens for one good answer (USD: for 1,000 answers)")
     axes.xaxis.set_major_locator(MaxNLocator(5))
     style.legend(axes)
     shows = "Tokens billed for each good answer, in and out, by phase, with their price."
@@ -75,7 +75,17 @@ def _says(found: list[Bill]) -> str:
     if was and now / was > 1.1:
         return (
             f"A good answer took {words.count(was)} tokens in {name(before)} and {words.count(now)} in {name(fault)}, "
-            f"{times(now / was)} as many.{spent}{guess}"
+            f"{times(now / was)} as many.{_dollars(found)}{spent}{guess}"
         )
     said = f"A good answer took {words.count(was)} tokens in {name(before)}, at most {words.count(now)} under a fault."
-    return said + spent + guess
+    return said + _dollars(found) + spent + guess
+
+
+def _dollars(found: list[Bill]) -> str:
+    """What a thousand good answers cost, before and at most; dearer by more than tokens where a fallback is dearer."""
+    pair = compared([(bill.group, bill.per_good(bill.usd) * 1000) for bill in found])
+    if pair is None or not pair[0][1]:
+        return ""
+    (before, was), (fault, now) = pair
+    rise = f", {times(now / was)} as much" if now / was > 1.1 else ""
+    return f" 1,000 good answers cost {was:,.3g} USD in {name(before)}, at most {now:,.3g} USD in {name(fault)}{rise}."

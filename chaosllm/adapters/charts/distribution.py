@@ -38,7 +38,11 @@ def draw(run: Run) -> Drawing:
     axes.set_ylabel("operations that ended within")
     style.legend(axes)
     half, tail = (by_group([(group, curve.at(share)) for group, curve in curves]) for share in (0.5, 0.95))
-    says = f"Half of the users had an answer or an error within {half}." if half else "In no phase did half of all end."
+    says = (
+        f"Half of the operations had an answer or an error within {half}."
+        if half
+        else "In no phase did half of all end."
+    )
     says += f" 95% had within {tail}." if tail else ""
     says += _hung(curves)
     return Drawing(figure, TITLE, "The share of operations that ended within a time, by phase.", says)
@@ -60,10 +64,13 @@ def plot(axes: Axes, found: list[Group], curves: list[tuple[Group, Curve]]) -> N
 
 
 def span(curves: Sequence[Curve]) -> tuple[float, float]:
-    """The shortest and the longest time of all curves, in seconds; one of them must have a point."""
+    """The shortest and the longest time of all curves, in seconds; one of them must have a point.
+
+    Never less than half as long again, because marks of a lone operation would be so close that they read the same.
+    """
     ends = [float(curve.x[place]) for curve in curves if len(curve.x) for place in (0, -1)]
     low = max(min(ends), 0.001)
-    return low, max(low * 1.01, *ends)
+    return low, max(low * 1.5, *ends)
 
 
 def line(axes: Axes, curve: Curve, across: tuple[float, float], look: style.Look, label: str) -> None:

@@ -34,7 +34,8 @@ class Drawing:
     @property
     def alt(self) -> str:
         """The picture for those who cannot see it."""
-        return f"{self.shows} {self.says}" if self.figure else ""
+        # Without backticks, which a screen reader would read out.
+        return f"{self.shows} {self.says}".replace("`", "") if self.figure else ""
 
 
 class Maker(Protocol):

@@ -52,7 +52,11 @@ def _says(run: Run) -> str:
         return f"Good answers in time: {', '.join(told)}." if told else "Goodput in warm-up only: no phase is judged."
     (was, of_was), (now, of_now) = found[before], found[low[0]]
     if of_now >= HELD * of_was:
-        return f"Good answers held: {words.rate(now)} in {name(low[0])}, {words.rate(was)} in {name(before)}."
+        # Rates alone would look like a loss, because chance brings more users to one phase than to the other.
+        return (
+            f"Good answers held: {words.share(of_now)} of operations in {name(low[0])} got one in time "
+            f"({words.rate(now)}), {words.share(of_was)} in {name(before)} ({words.rate(was)})."
+        )
     changed = of_now and of_was and not np.isclose(was / of_was, now / of_now, rtol=0.1)
     asked = f" of {words.rate(now / of_now)} asked" if changed else ""
     return (

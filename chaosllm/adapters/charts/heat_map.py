@@ -24,6 +24,8 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "info": (style.GREY, "i"),
 }
 MOST_CODES = 24
+#: Characters of a run's name.
+NAME = 22
 #: Inches of a cell's height, and points that names down the side leave for all cells of a line.
 CELL, ROOM = 0.28, 190.0
 
@@ -49,7 +51,7 @@ def draw(rows: Sequence[Row], codes: Sequence[str] | None = None) -> Drawing:
         for y, code in enumerate(columns):
             at = (y, x) if upright else (x, y)
             _cell(axes, at, row.seen.get(code), withheld=code in row.withheld, counts=counts)
-    names, above = [style.label(row.name, 22) for row in rows], [style.label(code, 24) for code in columns]
+    names, above = _names(rows), [style.label(code, 24) for code in columns]
     if not upright:
         names, above = above, names
     axes.set_xlim(0, across)
@@ -70,6 +72,14 @@ def draw(rows: Sequence[Row], codes: Sequence[str] | None = None) -> Drawing:
     _legend(axes, rows, columns)
     shows = "A grid of runs by finding codes; a cell holds the letter of the severity and, where it fits, how often."
     return Drawing(figure, TITLE, shows, _says(rows, columns))
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    """Names short enough for the side; where two would look the same, with their ends, in which they differ."""
+    whole = [words.clean(row.name) for row in rows]
+    found = [style.label(name, NAME) for name in whole]
+    ends = [f"{name[: NAME - 12]}\N{HORIZONTAL ELLIPSIS}{name[-11:]}" for name in whole]
+    return [style.label(ends[at]) if found.count(name) > 1 else name for at, name in enumerate(found)]
 
 
 def _look(seen: Seen) -> tuple[str, str]:

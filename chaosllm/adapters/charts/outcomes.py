@@ -45,24 +45,24 @@ def draw(run: Run) -> Drawing:
 
 
 def _says(run: Run) -> str:
-    """How many users of the worst fault got no good answer, and what they got instead."""
+    """How many operations of the fault that hit most got no good answer, and what they got instead."""
     found = groups(run, most=1000)
     shares = []
     for group in found:
-        rows = group.due(run)
+        rows = group.rows(run)  # as the success rate counts, or the page would give two figures for one thing
         shares.append((group, float(run.good[rows].mean()) if len(rows) else float("nan")))
     low = worst(shares)
     if low is None:
         n = len(run.samples)
         return f"No fault was on while operations came: {words.count(run.good.sum())} of {words.count(n)} were good."
-    rows = low[0].due(run)
+    rows = low[0].rows(run)
     bad = len(rows) - int(run.good[rows].sum())
     faults = [group for group, share in shares if group.role is Role.FAULT and not np.isnan(share)]
     if not bad:
-        n = sum(len(group.due(run)) for group in faults)
+        n = sum(len(group.rows(run)) for group in faults)
         under = f"In {name(faults[0])}" if len(faults) == 1 else f"Under {len(faults)} faults"
         return f"{under}, all of {words.counted(n, 'operation')} got a good answer."
-    where = f"In {name(low[0])}{', the worst fault' if len(faults) > 1 else ''}"
+    where = f"In {name(low[0])}{', the phase hit hardest' if len(faults) > 1 else ''}"
     codes = np.asarray(run.samples.outcome)[rows]
     counts = {outcome: int((codes == code).sum()) for code, outcome in enumerate(OUTCOMES)}
     most = max((outcome for outcome in OUTCOMES if outcome is not Outcome.GOOD), key=lambda one: counts[one])

@@ -16,7 +16,8 @@ from chaosllm.series.calls import by_provider
 from chaosllm.series.groups import Group, groups
 
 if TYPE_CHECKING:
-    from chaosllm.join import Floats, Run
+    from chaosllm.columns import Floats
+    from chaosllm.join import Run
 
 TITLE = "Where the calls went"
 MOST_PHASES = 14

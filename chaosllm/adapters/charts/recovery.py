@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from chaosllm.adapters.charts import style
 from chaosllm.adapters.charts.drawing import Drawing, nothing
+from chaosllm.adapters.charts.telling import phase
 from chaosllm.renderers import _words as words
 from chaosllm.series.returns import Return, way_back
 
@@ -51,7 +53,7 @@ def draw(run: Run) -> Drawing:
     _name(above, found)
     style.legend(above, below)
     step = words.seconds(found.edges[1] - found.edges[0])
-    fault = words.clean(found.fault, 40)
+    fault = phase(found.fault)
     shows = f"The share of good answers and p95 of latency around the end of {fault}, in windows of {step}."
     return Drawing(figure, TITLE, shows, _says(found))
 
@@ -73,8 +75,8 @@ def _name(axes: Axes, found: Return) -> None:
 
 
 def _says(found: Return) -> str:
-    which = f" (the worst of {found.several} recoveries)" if found.several > 1 else ""
-    fault = words.clean(found.fault, 40)
+    which = f" (the slowest of {found.several} recoveries)" if found.several > 1 else ""
+    fault = phase(found.fault)
     if found.took.value is not None:
         at = f"{words.seconds(found.took.value)} after {fault}" if found.took.value else f"at once when {fault} ended"
         return f"Service was as good as in the baseline {at}{which}."
@@ -82,4 +84,11 @@ def _says(found: Return) -> str:
         return (
             f"Service was not as good as in the baseline within the {words.seconds(found.lasts)} after {fault}{which}."
         )
-    return f"Whether service came back after {fault} cannot be told: {words.clean(found.took.why)}."
+    after = slice(int(np.searchsorted(found.edges, 0)), None)
+    asked = found.n[after].sum()
+    got = words.share(np.nansum((found.good * found.n)[after]) / asked) if asked else words.NONE
+    usual = "" if math.isnan(found.before_good) else f", {words.share(found.before_good)} in the baseline"
+    return (
+        f"After {fault} {got} of operations got a good answer{usual}. How soon service was as good as before "
+        f"was not measured: {words.clean(found.took.why)}."
+    )

@@ -67,6 +67,9 @@ def _histogram(axes: Axes, found: Waits, row: Row, place: int) -> None:
         there = np.flatnonzero(counts)
         axes.bar(found.edges[there], -counts[there] * scale, width[there], bottom=foot - under[there] * scale,
                  align="edge", facecolor=colour, edgecolor=style.INK, linewidth=0.4, hatch=hatch)  # fmt: skip
+    if not total.any():
+        axes.annotate("none was tried again, so there is no pause", (0.5, place + 0.5),
+                      xycoords=axes.get_yaxis_transform(), ha="center", va="center", fontsize=9)  # fmt: skip
     axes.plot([0, 1], [foot, foot], transform=axes.get_yaxis_transform(), color=style.INK, alpha=0.4, linewidth=0.6)
     if math.isfinite(row.low):
         axes.fill_betweenx([foot, place], row.low, row.high, color=style.INK, alpha=0.15, linewidth=0)
@@ -82,7 +85,7 @@ def _asked(row: Row) -> str:
         asked = f"asked {words.seconds(row.low)}"
     else:
         asked = f"{words.seconds(row.low)} to {words.seconds(row.high)}"
-    over = f"\n{words.count(row.over)} not again" if row.over else ""
+    over = f"\n{words.count(row.over)} not retried" if row.over else ""
     return f"{asked}\nn = {words.count(row.n)}{over}"
 
 

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from chaosllm.adapters.charts.svg import INK
+from chaosllm.live.told import steers
 from chaosllm.renderers import _words as words
 from chaosllm.renderers._style import BLUE, GREEN, GREY, ORANGE, OUTCOME_COLOURS, PURPLE, SKY, VERMILLION
 from chaosllm.scenario import Role
@@ -87,6 +88,8 @@ OUTCOME_HATCHES: Mapping[str, str] = {
 }
 #: Points of a letter of 9 points, on average, and of a picture's plot: what fits beside each other.
 LETTER, PLOT = 5.4, 265.0
+#: Commands that are drawn, and those of them that have their number beside them: more of them hide what they did.
+MOST_MARKS, MOST_NUMBERED = 40, 6
 
 #: Because rcParams belong to the whole process, and `demo` draws two runs at a time.
 _LOCK = threading.Lock()
@@ -182,6 +185,7 @@ def bands(axes: Axes, run: Run, *, names: Axes | None = None) -> None:
             axes.axvline(phase.start, color=INK, alpha=0.35, linewidth=0.6, linestyle=(0, (2, 2)))
     if names is None or names is axes:
         _names(axes, phases)
+    _commands(axes, run, numbered=names is None or names is axes)
     if run.stopped and run.end < run.scenario.duration:
         axes.axvline(run.end, color=INK, linewidth=1.4)
         near = run.end > run.scenario.duration * 0.7
@@ -192,6 +196,25 @@ def bands(axes: Axes, run: Run, *, names: Axes | None = None) -> None:
     axes.set_xlim(0, phases[-1].end or 1.0)
     seconds_ticks(axes)
     axes.set_xlabel("time since the start of the run")
+
+
+def _commands(axes: Axes, run: Run, *, numbered: bool) -> None:
+    """A thin line where a command changed the run; the first few bear their number in the table of commands."""
+    marks = [
+        (number, row["t"])
+        for number, row in enumerate(run.meta.get("commands") or (), 1)
+        if steers(row) and row["t"] is not None and 0 <= row["t"] <= run.scenario.duration
+    ]
+    room = (run.scenario.duration or 1.0) / PLOT * 2 * LETTER
+    last = -room
+    for place, (number, t) in enumerate(marks[:MOST_MARKS]):
+        axes.axvline(t, color=INK, alpha=0.6, linewidth=0.6, linestyle=(0, (4, 2)), zorder=1)
+        if numbered and place < MOST_NUMBERED and t - last >= room:
+            last = t
+            axes.annotate(
+                f"#{number}", (t, 1), (2, -2), xycoords=("data", "axes fraction"), textcoords="offset points",
+                ha="left", va="top", fontsize=7.5,
+            )  # fmt: skip
 
 
 def seconds_ticks(axes: Axes) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from chaosllm.renderers import _words as words
 from chaosllm.scenario import Role
 from chaosllm.series.groups import Group
+
+_COUNTED = re.compile(r"\d+ \w+ phases")
 
 
 def listed(parts: Sequence[str]) -> str:
@@ -21,8 +24,14 @@ def by_group(values: Iterable[tuple[Group, float]], spell: Callable[[float], str
 
 
 def name(group: Group) -> str:
-    """The group as a sentence names it."""
-    return words.clean(group.name, 40)
+    """The group as a sentence names it: marked, because an author's `cut` or `held` reads as a verb."""
+    several = len(group.phases) > 1 and _COUNTED.fullmatch(group.name)  # our words, and no name
+    return group.name if several else phase(group.name)
+
+
+def phase(given: str) -> str:
+    """A phase as a sentence names it."""
+    return words.named(words.clean(given, 40))
 
 
 def compared(values: Sequence[tuple[Group, float]]) -> tuple[tuple[Group, float], tuple[Group, float]] | None:

@@ -28,7 +28,7 @@ from locust.env import Environment
 from chaosllm.adapters.driver.closed import ClosedLoop
 from chaosllm.adapters.driver.control import Controls
 from chaosllm.adapters.driver.dispatcher import Dispatcher
-from chaosllm.adapters.driver.user import OpenLoopUser, build, load_scenario
+from chaosllm.adapters.driver.user import OpenLoopUser, build
 from chaosllm.adapters.handover import unpack
 from chaosllm.adapters.processor import waiting
 from chaosllm.errors import ChaosError, Exit
@@ -124,6 +124,11 @@ class Session:
                     self._load.enough()
                 case "status":
                     self._progress()
+                case "retime":
+                    self._retime(command)
+                case "finish":
+                    self._controls.ask_until(0.0)
+                    self._load.finish()
                 case "stop":
                     break
                 case _:
@@ -135,6 +140,16 @@ class Session:
         self._vitals.start(t0)
         gevent.spawn(self._controls.run, t0)
         self._loop.begin(t0, self._over.set)
+
+    def _retime(self, command: dict[str, Any]) -> None:
+        """Let phases last as long as a live command says."""
+        try:
+            self._load.retime([float(one) for one in command["durations"]])
+        except (KeyError, TypeError, ValueError) as error:
+            say("failure", what=f"the driver cannot let phases last so long: {error}")
+            return
+        self._controls.ask_until(sum(float(one) for one in command["durations"]))
+        say("retimed", version=command.get("version"))
 
     def _stop(self) -> None:
         self._load.stop()
@@ -174,8 +189,7 @@ def main() -> int:
     try:
         base = Path(config["base"])
         folder = Path(config["folder"]) if config.get("folder") else None
-        packed = config.get("packed")  # by the supervisor; by hand a file
-        scenario = unpack(packed) if packed else load_scenario(Path(config["scenario"]), base)
+        scenario = unpack(config["packed"])
         given: dict[str, Any] = {
             "base": base, "target": config.get("target") or scenario.target.url, "key": bytes.fromhex(config["key"]),
             "folder": folder, "failed": lambda what: say("failure", what=what),

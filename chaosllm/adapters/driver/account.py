@@ -42,6 +42,10 @@ class Account:
         self._recent: deque[tuple[float, float]] = deque()  # (t_end, latency)
         self._recent_lags: deque[tuple[float, float]] = deque()  # (t_sent, lag)
 
+    def retime(self, scenario: Scenario) -> None:
+        """The phases last as long as they do in this one."""
+        self._scenario = scenario
+
     def began(self, t_sent: float, lag: float) -> None:
         """An operation was sent `lag` seconds after it was due."""
         self.counts.lags.append(lag)

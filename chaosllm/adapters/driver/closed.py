@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -67,6 +67,8 @@ class ClosedLoop:
         self._failed = failed
         self._over = Event()
         self._enough = Event()
+        self._woken = Event()  # who waits for the end must look again
+        self._finishes = False
         self._finished = 0  # tasks
         self._raised = 0
         self._lost = 0  # users that were gone before the run was over
@@ -126,7 +128,11 @@ class ClosedLoop:
         self._finished = self._raised = 0
         self._sampler.start(t0)
         runner.start(load.users, spawn_rate=load.spawn_rate or load.users)
-        self._over.wait(max(0.0, t0 + self._scenario.duration - monotonic()))
+        while not self._over.is_set() and (left := t0 + self._scenario.duration - monotonic()) > 0:
+            if self._woken.wait(left):
+                self._woken.clear()
+                if self._finishes:
+                    break
         if self._over.is_set():
             return
         self._lost = max(0, load.users - runner.user_count - self._sampler.left)
@@ -134,11 +140,24 @@ class ClosedLoop:
         runner.stop()
         self._sampler.finish()
 
+    def retime(self, durations: Sequence[float]) -> None:
+        """Lets phases last as long as is said now. Raises ValueError when there are not as many."""
+        self._scenario = self._scenario.retimed(durations)
+        self.account.retime(self._scenario)
+        self._sampler.retime(self._scenario)
+        self._woken.set()
+
+    def finish(self) -> None:
+        """Nobody asks anew; the last answers are waited for."""
+        self._finishes = True
+        self._woken.set()
+
     def stop(self) -> None:
         """Ends the load at once; what is in flight has no outcome, and so gets no sample."""
         self._sampler.killed = True
         self._environment.stop_timeout = 0.0
         self._over.set()
+        self._woken.set()
         self._enough.set()
 
     def quit(self) -> None:

@@ -59,12 +59,17 @@ class Controls:
     def run(self, t0: float) -> None:
         """Asks until the time is over, each route in its turn."""
         step = 1 / (RATE * max(1, len(self._routes)))
-        for number in count():
+        for number in count() if self._routes else ():
             due = number * step
-            if due >= self._seconds or not self._routes:
-                return
+            # Slept first, because the time may be made longer or shorter meanwhile.
             gevent.sleep(max(0.0, t0 + due - monotonic()))
+            if due >= self._seconds:
+                return
             self._group.spawn(self._ask, self._routes[number % len(self._routes)], due, t0)
+
+    def ask_until(self, seconds: float) -> None:
+        """Asks until this second of the run."""
+        self._seconds = seconds
 
     def flush(self) -> None:
         """Hands what is known to the operating system. Raises OSError when the disk is full."""

@@ -64,7 +64,8 @@ class Dispatcher:
         self._mix = Mix(scenario.target, scenario.seed)
         self._group = Group()
         self._in_flight = 0
-        self._stopped = Event()
+        self._woken = Event()  # the main loop must look again
+        self._enough = False  # nobody more comes
 
     @property
     def warnings(self) -> list[str]:
@@ -78,20 +79,41 @@ class Dispatcher:
 
     def run(self, t0: float) -> None:
         """Lets every user come who is due after monotonic time `t0`, and waits for the last ones."""
-        end = self._scenario.duration
-        for user, due in enumerate(self._scenario.load.due_times(self._scenario.seed, end)):
+        user, due = 0, self._due()
+        while not self._enough:
+            end = self._scenario.duration
             # wait(0) yields too, so that users already started get their turn when we are late.
-            self._stopped.wait(max(0.0, t0 + due - monotonic()))
-            if self._stopped.is_set():
-                return
-            if self._begins(user * self._mix.stride, due):
-                self._group.start(gevent.Greenlet(self._visit, user, due, t0))
-        self._group.join(timeout=max(0.0, t0 + end - monotonic()) + self._scenario.target.timeout + 1.0)
+            woken = self._woken.wait(max(0.0, t0 + (due[user] if user < len(due) else end) - monotonic()))
+            if woken:  # what comes next may be another
+                self._woken.clear()
+                due = self._due()
+            elif user >= len(due):
+                break
+            else:
+                if self._begins(user * self._mix.stride, due[user]):
+                    self._group.start(gevent.Greenlet(self._visit, user, due[user], t0))
+                user += 1
+        self._group.join(timeout=self._scenario.target.timeout + 1.0)
+
+    def retime(self, durations: Sequence[float]) -> None:
+        """Lets phases last as long as is said now. Raises ValueError when there are not as many."""
+        self._scenario = self._scenario.retimed(durations)
+        self.account.retime(self._scenario)
+        self._woken.set()
+
+    def finish(self) -> None:
+        """Nobody more comes; who is there is waited for."""
+        self._enough = True
+        self._woken.set()
 
     def stop(self) -> None:
         """Ends the load at once; operations in flight have no outcome, and so get no sample."""
-        self._stopped.set()
+        self.finish()
         self._group.kill()
+
+    def _due(self) -> Sequence[float]:
+        """When each user is due; of longer phases what was due before stays as it was."""
+        return self._scenario.load.due_times(self._scenario.seed, self._scenario.duration)
 
     def close(self) -> None:
         """Closes connections and sample files. Raises OSError when the disk is full."""
@@ -153,13 +175,14 @@ class Dispatcher:
         for step, place in enumerate(places):
             if step:
                 due = monotonic() - t0 + self._mix.pause(first + step)
-                if due >= self._scenario.duration:
+                if self._enough or due >= self._scenario.duration:
                     return
                 if takes & self._outgoing.wants(place) - taken.keys() and place not in places[:step]:
                     self.account.counts.cut_short += 1
                     return
                 gevent.sleep(max(0.0, t0 + due - monotonic()))
-                if not self._begins(first + step, due):
+                # Looked at again, because a live command may have ended the load while its user thought.
+                if self._enough or due >= self._scenario.duration or not self._begins(first + step, due):
                     return
             taken |= self._operate(first + step, place, due, t0, taken)
 

@@ -36,6 +36,7 @@ from chaosllm.adapters.proxy.layers.visit import KEY
 from chaosllm.adapters.proxy.ledger import Ledger
 from chaosllm.adapters.proxy.messages import canned, request_of
 from chaosllm.adapters.proxy.targets import Targets
+from chaosllm.adapters.proxy.yielding import Yielding
 from chaosllm.call import Call, Request
 from chaosllm.plan import Plan
 from chaosllm.providers import Provider
@@ -78,6 +79,7 @@ class ChaosAddon:
         self._providers = providers
         self._proxyserver = proxyserver
         self.doors = Doors(plan, targets, ledger, clock, proxyserver, self._met, self.broke)
+        self.yielding = Yielding(proxyserver)
         self._calibration = calibration
         self._dispatch = dispatch
         self._ticker: Ticker | None = None
@@ -90,6 +92,7 @@ class ChaosAddon:
         """
         connections.close_behind(self._proxyserver(), client)
         self.doors.gone(client)
+        self.yielding.gone(client)
         for exchange in [one for one in self.ledger.in_flight if one.client == client.id]:
             exchange.client_left()
             self._close(exchange, time.monotonic())
@@ -102,7 +105,9 @@ class ChaosAddon:
     def next_layer(self, data: layer.NextLayer) -> None:
         """Make the HTTP layers of the connection ours."""
         try:
-            self.doors.adopted(data.context.client, http_layer.adopt(data, self._course(data.context.client)))
+            layers = http_layer.adopt(data, self._course(data.context.client))
+            self.doors.adopted(data.context.client, layers)
+            self.yielding.adopted(data.context.client, layers)
         except Exception as error:  # law 1
             self.broke(error)
 
@@ -110,6 +115,7 @@ class ChaosAddon:
         """Take the connection over; strike it, if it is to be."""
         try:
             self._course(client)
+            self.yielding.came(client)
             self.doors.accepted(client)
         except Exception as error:  # law 1
             self.broke(error)
@@ -179,6 +185,7 @@ class ChaosAddon:
         """Stream every answer; choose the player of a call's body."""
         exchange = _exchange(flow)
         try:
+            self.yielding.answers(flow)
             if flow.response is None or any(isinstance(step, Reply) for step in _script(exchange)):
                 return
             flow.response.stream = True
@@ -271,9 +278,11 @@ class ChaosAddon:
     async def _before(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Play the steps before an answer, in order."""
         for step in exchange.decision.script:
+            if exchange.passes():
+                return
             match step:
                 case Wait(seconds=seconds, place=Place.REQUEST):
-                    if await exchange.wait(seconds, "wait"):
+                    if await exchange.wait(seconds, "wait") or exchange.passes():
                         return
                     exchange.played(step)
                 case Reply():
@@ -284,6 +293,8 @@ class ChaosAddon:
                     return
                 case Hang(seconds=seconds):
                     left = await exchange.wait(seconds, "hang")
+                    if exchange.passes():
+                        return
                     exchange.played(step)
                     if not left:
                         flow.kill()

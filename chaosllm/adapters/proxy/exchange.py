@@ -12,6 +12,7 @@ from dataclasses import replace
 from mitmproxy.http import HTTPFlow, Response
 
 from chaosllm.adapters.proxy import bodies
+from chaosllm.adapters.proxy.fate import Fate
 from chaosllm.adapters.proxy.players.actions import End, Notes, Player
 from chaosllm.adapters.proxy.players.decoded import DecodedPlayer
 from chaosllm.adapters.proxy.players.decoding import is_known
@@ -20,9 +21,8 @@ from chaosllm.adapters.proxy.players.passing import PassPlayer
 from chaosllm.adapters.proxy.players.whole import WholePlayer
 from chaosllm.adapters.proxy.printing import put_prints
 from chaosllm.providers import Provider, Usage
-from chaosllm.record import GOAWAY, Did, Effect, Ended, Event, Origin, RulePart
+from chaosllm.record import GOAWAY, LET_GO, Effect, Event
 from chaosllm.script import (
-    Applied,
     Breach,
     Cut,
     Decision,
@@ -33,6 +33,7 @@ from chaosllm.script import (
     Place,
     Reply,
     Reset,
+    Stall,
     Step,
     Unreachable,
     Wait,
@@ -42,6 +43,9 @@ from chaosllm.script import (
 _OF_HTTP2 = (Breach.RST_STREAM, Breach.GOAWAY)
 #: Headers in which SDKs tell their own timeout, in seconds (PROVIDERS section 1).
 _TIMEOUTS = ("x-stainless-read-timeout", "x-stainless-timeout", "x-server-timeout")
+
+#: What takes time on an answer's body.
+_HOLDS = (Wait, Pace, Stall, Linger)
 
 
 class Exchange:
@@ -74,15 +78,10 @@ class Exchange:
         self.path = ""  # which way the body took: "fast" or "layers"; "" when it was no stream
         self.goes_away = False
         self.breaks = False  # its fault breaks the whole connection
+        self.freed: Callable[[bytes], None] | None = None  # takes what a player held that is let go
         self._ordinal = ordinal
-        self._notes = Notes()  # of what is played before an answer's body
-        self._end: End | None = None
-        self._upstream_why = ""
-        self._failure = ""
-        self._hung = False
-        self._gone = False
-        self._swept = ""
-        self._sent_away = False  # by GOAWAY, which leaves it to the client to ask once more at once
+        self._fate = Fate()
+        self._stir = asyncio.Event()  # whoever holds the call must look again
         self._body = ""  # how the body of a cut answer is delimited, where a step says so
         self._broke = broke
         self._reset = reset
@@ -114,35 +113,36 @@ class Exchange:
         return self.touches_body or any(bodies.says_coding(step) for step in self.decision.script)
 
     async def wait(self, seconds: float | None, kind: str) -> bool:
-        """Hold the call for `seconds` (None: for ever); True when the client left meanwhile."""
+        """Hold the call for `seconds` (None: for ever), or until it is let go; True when the client left meanwhile."""
         if seconds is not None:
-            self._notes.ask(kind, seconds)
+            self._fate.before.ask(kind, seconds)
         begun = time.monotonic()
         more = seconds
         try:
-            while not self.left.is_set() and (more is None or more > 0):
+            while not (self.left.is_set() or self._fate.let_go) and (more is None or more > 0):
+                self._stir.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(more):
-                        await self.left.wait()
+                        await self._stir.wait()
                 # A timer may be early by the millisecond that uvloop rounds to; a call that is held is never early.
                 more = None if seconds is None else begun + seconds - time.monotonic()
         finally:
-            self._notes.did(kind, time.monotonic() - begun)
+            self._fate.before.did(kind, time.monotonic() - begun)
         return self.left.is_set()
 
     def played(self, step: Step) -> None:
         """A step before the body took effect."""
-        self._notes.played.add(step)
+        self._fate.before.played.add(step)
         if isinstance(step, Reply | Hang | Reset | Unreachable | Headers):
-            self._notes.ours = True
+            self._fate.before.ours = True
         if isinstance(step, Hang):
-            self._hung = True
+            self._fate.hung = True
         if isinstance(step, Reset) and step.how is Breach.GOAWAY:
-            self._sent_away = True
+            self._fate.sent_away = True
 
     def skip(self, step: Step, why: str) -> None:
         """A step could not be played."""
-        self._notes.skipped[step] = why
+        self._fate.before.skipped[step] = why
 
     def fit(self, *, http2: bool) -> None:
         """Leave out what the client's protocol has no word for."""
@@ -153,7 +153,7 @@ class Exchange:
                 self.skip(step, "HTTP/2 frames bodies by itself, so none can be delimited otherwise")
             elif isinstance(step, Linger) and http2:
                 self.skip(step, "HTTP/2 does not end an answer by closing the connection")
-        script = tuple(step for step in self.decision.script if step not in self._notes.skipped)
+        script = tuple(step for step in self.decision.script if step not in self._fate.before.skipped)
         self.decision = replace(self.decision, script=script)
 
     def read_timeout(self, headers: dict[str, str]) -> None:
@@ -194,7 +194,7 @@ class Exchange:
             why = "" if not self.touches_body else f"the upstream answered {response.status_code}"
             for step in script if why else ():
                 if isinstance(step, Pace) and not good:
-                    self._notes.played.add(step)  # an error has no tokens to pace
+                    self._fate.before.played.add(step)  # an error has no tokens to pace
                 elif bodies.in_body(step):
                     self.skip(step, why if not good else bodies.coded(coding))
         else:
@@ -219,7 +219,7 @@ class Exchange:
 
     def headers(self, flow: HTTPFlow) -> None:
         """Announce a held answer's length."""
-        player = self.player.inner if isinstance(self.player, DecodedPlayer) else self.player
+        player = self._inner
         if flow.response is not None and isinstance(player, WholePlayer):
             if player.length is None:
                 bodies.frame(flow.request, flow.response, "chunked", stream=False)
@@ -233,16 +233,21 @@ class Exchange:
 
     def upstream_failed(self, why: str) -> None:
         """The upstream could not be reached, or broke off."""
-        self._upstream_why = self._upstream_why or why
+        self._fate.upstream_why = self._fate.upstream_why or why
+
+    def leaves(self) -> None:
+        """The client goes, even while a hook holds its call."""
+        self.left.set()
+        self._stir.set()
 
     def client_left(self) -> None:
         """The client went before the answer was over."""
-        self._gone = self._gone or (not self.over and self._end is None)
-        self.left.set()
+        self._fate.gone = self._fate.gone or (not self.over and self._fate.end is None)
+        self.leaves()
 
     def ended(self, end: End) -> None:
         """The answer ends as its player asked."""
-        self._end = end
+        self._fate.end = end
         if end is End.BROKEN and isinstance(self.player, DecodedPlayer) and self.player.why:
             self.upstream_failed(self.player.why)
         if end is End.GOAWAY:
@@ -257,21 +262,55 @@ class Exchange:
 
     def swept(self, how: Breach) -> None:
         """Another call's fault broke the connection that this one shares: neither the app did, nor the upstream."""
-        self._swept = "the fault of another call broke their common HTTP/2 connection"
-        self._sent_away = how is Breach.GOAWAY
+        self._fate.swept = "the fault of another call broke their common HTTP/2 connection"
+        self._fate.sent_away = how is Breach.GOAWAY
 
     def failed(self, error: Exception) -> None:
         """Our own code broke: the rest passes, and the record says so."""
-        self._failure = self._failure or f"{type(error).__name__} in the proxy"
-        coded = self.player if isinstance(self.player, DecodedPlayer) else None
-        player = coded.inner if coded is not None else self.player
-        if player is not None and not isinstance(player, PassPlayer):
-            notes = player.notes
+        self._fate.failure = self._fate.failure or f"{type(error).__name__} in the proxy"
+        if self.player is not None and not isinstance(self._inner, PassPlayer):
+            notes = self.player.notes
             notes.shape, notes.cut, notes.ours = "", False, False
-            passing = PassPlayer(self.decision.call, self.provider, streamed=self.decision.call.stream)
-            passing.notes = notes
-            self.player = coded.passing_to(passing) if coded is not None else passing
+            self._pass_rest()
         self._broke(error)
+
+    def let_go(self) -> None:
+        """Play no more of the script: what was held leaves, and the rest passes as the upstream says it."""
+        fate, player = self._fate, self.player
+        if self.over or fate.end is not None or fate.failure or fate.let_go or (player and player.ending):
+            return
+        # A player may count what holds as played when it begins; while the answer is not over, it holds still.
+        self.notes.played.difference_update([step for step in self.decision.script if isinstance(step, _HOLDS)])
+        played = fate.before.played | self.notes.played
+        rest = [step for step in self.decision.script if step not in played]
+        if not rest:
+            return
+        fate.let_go = True
+        self.decision = replace(self.decision, script=())
+        for step in rest:
+            self.skip(step, LET_GO)
+        self._stir.set()
+        if player is not None and not isinstance(self._inner, PassPlayer):
+            held = player.abandon()
+            self._pass_rest()
+            if self.freed is not None:
+                self.freed(held)
+
+    def passes(self) -> bool:
+        """Whether it was let go, so that nothing more of its script is played."""
+        return self._fate.let_go
+
+    @property
+    def _inner(self) -> Player | None:
+        """What plays the body, whatever coding it comes in."""
+        return self.player.inner if isinstance(self.player, DecodedPlayer) else self.player
+
+    def _pass_rest(self) -> None:
+        """Put a player that passes everything in the place of the one there is, with its notes."""
+        assert self.player is not None  # noqa: S101  # whoever calls has looked
+        passing = PassPlayer(self.decision.call, self.provider, streamed=self.decision.call.stream)
+        passing.notes = self.player.notes
+        self.player = self.player.passing_to(passing) if isinstance(self.player, DecodedPlayer) else passing
 
     @property
     def notes(self) -> Notes:
@@ -291,24 +330,26 @@ class Exchange:
 
     def to_event(self, t0: float, now: float, key: bytes, *, in_flight: bool = False) -> Event:
         """The record of the call; times become seconds since `t0`."""
-        call, notes = self.decision.call, self.notes
-        reply = next((step for step in self._notes.played if isinstance(step, Reply)), None)
-        ended = Ended.IN_FLIGHT if in_flight else self._ended(notes)
+        call, notes, fate = self.decision.call, self.notes, self._fate
+        reply = next((step for step in fate.before.played if isinstance(step, Reply)), None)
+        ended = fate.ended(notes, answered=self.t_answer is not None, left=self.left.is_set(), in_flight=in_flight)
         event = Event(
             call.id, round(self.t - t0, 6), call.operation, call.index, call.attempt, self._ordinal, call.provider,
             call.endpoint, call.model, call.stream, self.decision.phase,
         )  # fmt: skip
-        event.rules = [self._part(applied, notes, ended) for applied in self.decision.applied]
-        event.did, event.why = self._did(event.rules)
-        event.origin = self._origin(notes, ended)
+        event.rules = [fate.part(applied, notes, ended) for applied in self.decision.applied]
+        event.did, event.why = fate.did(event.rules)
+        event.origin = fate.origin(notes, ended)
         event.status = self.status
         event.ended, event.shape = ended, notes.shape
         event.client_timeout = self.client_timeout
         event.path, event.effects = self.path, self.effects
+        if call.operation is None:  # who asked is for the judge to find
+            event.traces, event.body, event.declared = list(call.traces), call.fingerprint, call.declared
         event.retry_after = self.retry_after
         if reply is not None:
             event.reason, event.retry_after, event.retryable = reply.reason, reply.retry_after, reply.retryable
-        elif self._sent_away:
+        elif fate.sent_away:
             event.reason = GOAWAY
         event.end_seen, event.finish = notes.end_seen, notes.finish
         event.bytes = len(reply.body) if reply is not None else notes.bytes
@@ -322,63 +363,9 @@ class Exchange:
         event.t_answer = _since(self.t_answer, t0)
         event.t_first = _since(notes.t_first, t0)
         event.t_end = None if in_flight else round(now - t0, 6)
-        event.asked, event.done = _sums(self._notes.asked, notes.asked), _sums(self._notes.done, notes.done)
+        event.asked, event.done = _sums(fate.before.asked, notes.asked), _sums(fate.before.done, notes.done)
         put_prints(event, notes, reply, call=call, provider=self.provider, key=key)
         return event
-
-    def _ended(self, notes: Notes) -> Ended:
-        if any(isinstance(step, Unreachable) for step in self._notes.played):
-            return Ended.NO_ANSWER
-        if any(isinstance(step, Reset) for step in (*self._notes.played, *notes.played)):
-            return Ended.BROKEN
-        if self._swept:
-            return Ended.BROKEN if self.t_answer is not None else Ended.NO_ANSWER
-        if self._gone or (self.left.is_set() and self._end is None and self.t_answer is None):
-            return Ended.CLIENT_LEFT
-        if self._hung:
-            return Ended.NO_ANSWER
-        if self._end in (End.BROKEN, End.RESET, End.GOAWAY):
-            return Ended.BROKEN if self.t_answer is not None else Ended.NO_ANSWER
-        if self._upstream_why:
-            return Ended.BROKEN if self.t_answer is not None else Ended.NO_ANSWER
-        return Ended.CUT if notes.cut else Ended.WHOLE
-
-    def _origin(self, notes: Notes, ended: Ended) -> Origin:
-        if self._failure:
-            return Origin.PROXY
-        if self._notes.ours or notes.ours or self._swept:
-            return Origin.INJECTED
-        return Origin.CLIENT if ended is Ended.CLIENT_LEFT else Origin.UPSTREAM
-
-    def _did(self, parts: list[RulePart]) -> tuple[Did, str]:
-        if self._failure:
-            return Did.FAILED, self._failure
-        fired = [part for part in parts if part.fired]
-        if any(part.delivered for part in fired):
-            return Did.INJECTED, self._upstream_why
-        if fired:
-            return Did.SKIPPED, next((part.why for part in fired if part.why), "")
-        return Did.PASSED, self._swept or self._upstream_why
-
-    def _part(self, applied: Applied, notes: Notes, ended: Ended) -> RulePart:
-        """Law 4's counts of one rule: delivered is played to the end, or until the client left."""
-        played = self._notes.played | notes.played
-        skipped = self._notes.skipped | notes.skipped
-        whole = all(step in played for step in applied.steps)
-        if ended is Ended.CLIENT_LEFT:
-            whole = not any(step in skipped for step in applied.steps)
-        delivered = applied.fired and whole and ended is not Ended.IN_FLIGHT and not self._failure
-        why = applied.why
-        if applied.fired and not delivered and not why:
-            why = next((skipped[step] for step in applied.steps if step in skipped), "")
-            why = (
-                why
-                or self._failure
-                or self._swept
-                or self._upstream_why
-                or ("in flight" if ended is Ended.IN_FLIGHT else "")
-            )
-        return RulePart(applied.rule, applied.fault, applied.planned, applied.fired, delivered, why)
 
 
 def _since(moment: float | None, t0: float) -> float | None:

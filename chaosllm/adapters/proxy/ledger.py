@@ -62,6 +62,7 @@ class Ledger:
         self.t0: float | None = None
         self.in_flight: set[Exchange] = set()
         self.vitals = Vitals(time.monotonic, time.process_time, waiting())
+        self._last = time.monotonic()  # when a call came, or ended
         self._key = key
         self._report = report
         self._early: list[tuple[Exchange, float]] = []
@@ -78,6 +79,7 @@ class Ledger:
 
     def opened(self, exchange: Exchange) -> None:
         """A call came, or a connection that a rule strikes; the latter counts for its rules only."""
+        self._last = time.monotonic()
         if exchange.is_call:
             self.counts.calls += 1
             self.counts.recognised += 1
@@ -87,6 +89,11 @@ class Ledger:
             counts.update({"eligible": 1, "planned": applied.planned, "fired": applied.fired})
             counts["capped"] += applied.planned and not applied.fired
             counts["in_flight"] += applied.fired
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since any call came or ended; 0 while one is under way."""
+        return 0.0 if any(one.is_call for one in self.in_flight) else time.monotonic() - self._last
 
     def passed_by(self) -> None:
         """A request to a listed host came that is no model call."""
@@ -98,6 +105,7 @@ class Ledger:
         if exchange not in self.in_flight:
             return
         self.in_flight.discard(exchange)
+        self._last = time.monotonic()
         exchange.over = True
         event = exchange.to_event(self.t0 if self.t0 is not None else now, now, self._key)
         self._count(event)
@@ -148,19 +156,23 @@ class Ledger:
             self._file = None
             self.failure(f"events.jsonl cannot be written: {error.strerror}")
 
-    def close(self) -> None:
-        """Write the calls still in flight, and close the file."""
+    def seal(self) -> None:
+        """The record ends here, with what is in flight written as such; calls go on, and are counted alone."""
         now = time.monotonic()
         if self.t0 is None:
             self.start(now)
         t0 = self.t0 if self.t0 is not None else now
         for exchange in sorted(self.in_flight, key=lambda one: one.t):
             self._write(exchange.to_event(t0, now, self._key, in_flight=True))
-        self.in_flight.clear()
         self.flush()
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    def close(self) -> None:
+        """Write the calls still in flight, close the file, and forget them."""
+        self.seal()
+        self.in_flight.clear()
 
     def _rule(self, name: str) -> Counter[str]:
         return self.counts.by_rule.setdefault(

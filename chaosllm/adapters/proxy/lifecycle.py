@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from mitmproxy.options import CONF_BASENAME, Options
 from chaosllm.adapters.proxy import trust
 from chaosllm.adapters.proxy.addon import ChaosAddon, Clock, place
 from chaosllm.adapters.proxy.calibration import Calibration
+from chaosllm.adapters.proxy.exchange import Exchange
 from chaosllm.adapters.proxy.layers import connections
 from chaosllm.adapters.proxy.layers.dispatch import Dispatch
 from chaosllm.adapters.proxy.ledger import FLUSH, Ledger
@@ -34,6 +35,7 @@ from chaosllm.adapters.proxy.workers.gathering import Place, RedisStore
 from chaosllm.adapters.proxy.workers.journal import Journal
 from chaosllm.adapters.proxy.workers.sharing import SharedPorts
 from chaosllm.errors import ChaosError
+from chaosllm.live.steering import Steering
 from chaosllm.plan import Plan
 from chaosllm.providers import Provider
 from chaosllm.scenario import Scenario
@@ -74,6 +76,7 @@ class Settings:
     calibration: str = ""
     reference: bool = False  # leave connections and streams to mitmproxy's own code, which is slower
     share: Share | None = None  # None: this process is the whole proxy
+    ports: tuple[int, ...] = ()  # those that other proxies of ours listen on too, before and after; (): `port` says
     redis: Redis | None = None
 
 
@@ -100,8 +103,11 @@ class Proxy:
         )
         self.ledger = Ledger(settings.folder, settings.key, report=report, shared=settings.share is not None)
         self._seed = scenario.seed
+        self._steering = Steering(scenario)
         self._server = proxyserver.Proxyserver()
         self._master: Master | None = None
+        self._shared: SharedPorts | None = None
+        self._chaos: ChaosAddon | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._crashes = _CrashCounter(self.ledger)
@@ -142,16 +148,50 @@ class Proxy:
             if self._redis is not None:
                 self._redis.begin(time.time() - (time.monotonic() - t0))
 
-    def clean(self) -> None:
-        """Inject nothing from now on."""
+    def clean(self, *, let_go: bool = True) -> None:
+        """Inject nothing from now on; what faults hold is let go, or played on."""
         self.plan.injecting = False
+        if let_go:
+            self._let_go(lambda _: True)
+
+    def steer(self, said: Mapping[str, Any]) -> None:
+        """Inject from now on as live commands have made the run; raises KeyError, TypeError or ValueError."""
+        before, now = self._steering, Steering.from_json(self._steering.scenario, said)
+        self._steering = now
+        self.plan.steer(now)
+        if now.paused:
+            self._let_go(lambda _: True)
+        elif off := {name for name, one in now.switches.items() if not one.on and before.switch(name).on}:
+            self._let_go(lambda exchange: any(part.fired and part.rule in off for part in exchange.decision.applied))
+
+    def _let_go(self, which: Callable[[Exchange], bool]) -> None:
+        """Play no more of the faults that are under way: who is held by one when it ends must not stay so."""
+        for exchange in [one for one in self.ledger.in_flight if which(one)]:
+            try:
+                exchange.let_go()
+            except Exception as error:  # one that cannot be let go must not keep the others
+                exchange.failed(error)
+
+    async def give_way(self) -> int:
+        """Leave the shared ports to another proxy; how many calls were cut. Nothing may be injected any more."""
+        if self._shared is None or self._chaos is None:
+            return 0
+        await self._chaos.doors.look(time.monotonic())  # so that no port is opened again later by the end of a rule
+        await self._shared.close()
+        return await self._chaos.yielding.drain()
+
+    async def take(self) -> None:
+        """Listen again after `give_way`; raises OSError."""
+        if self._shared is not None and self._chaos is not None:
+            self._chaos.yielding.on = False
+            await self._shared.open()
 
     async def stop(self) -> None:
         """Write what is in flight, stop listening, close every connection."""
         if self._stopping:
             return
         self._stopping = True
-        self.clean()
+        self.clean(let_go=False)
         self.ledger.vitals.stop()
         self.ledger.close()
         for task in self._tasks[1:] if self._master is not None else self._tasks:
@@ -169,15 +209,15 @@ class Proxy:
         """The ports of the explicit listener and of those of `names`, all of them up."""
         settings = self._settings
         for _ in range(ports.TRIES):
-            if settings.share is not None:
-                chosen = [*settings.share.ports]
+            if shared := settings.share.ports if settings.share is not None else settings.ports:
+                chosen = [*shared]
             else:
                 chosen = ports.find(settings.host, settings.port, 1 + len(names))
             self.targets.listeners.clear()
             self.targets.listeners.update(zip(chosen[1:], names, strict=True))
             if await self._run(self._options(chosen, confdir, roots)):
                 return chosen
-            if settings.port or settings.share is not None:
+            if settings.port or shared:
                 break
         raise ChaosError(f"no free port on {settings.host}", hint="give another with --port, or end what holds them")
 
@@ -186,6 +226,8 @@ class Proxy:
         self._server = proxyserver.Proxyserver()
         master = Master(options)
         up = asyncio.Event()
+        shares = self._settings.share is not None or self._settings.ports
+        self._shared = SharedPorts(self._server) if shares else None
         calibration = Calibration(self._settings.calibration, self._seed)
         chaos = ChaosAddon(
             self.plan, self._providers, self.targets, self.ledger, self.clock,
@@ -195,7 +237,7 @@ class Proxy:
         master.addons.add(
             core.Core(),
             self._server,
-            *([SharedPorts(self._server)] if self._settings.share is not None else []),
+            *([self._shared] if self._shared is not None else []),
             next_layer.NextLayer(),
             tlsconfig.TlsConfig(),
             chaos,
@@ -208,7 +250,7 @@ class Proxy:
         await asyncio.wait([task, waiting], timeout=_READY, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if up.is_set() and all(instance.is_running for instance in self._server.servers):
-            self._master = master
+            self._master, self._chaos = master, chaos
             self._tasks += [task, asyncio.create_task(chaos.doors.watch(), name="doors")]
             return True
         master.shutdown()

@@ -67,9 +67,11 @@ def client_bundle(confdir: Path) -> Path:
 
 
 def forget(confdir: Path) -> None:
-    """Remove the run's CA: nobody should trust it again."""
+    """Remove the run's CA, and its folder where nothing else is in it: nobody should trust it again."""
     for path in (*confdir.glob("mitmproxy-*"), confdir / "upstream-roots.pem", confdir / "trust.pem"):
         path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        confdir.rmdir()
 
 
 def _keep(path: Path, text: str) -> None:

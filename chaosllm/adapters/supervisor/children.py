@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -167,11 +168,11 @@ class Child:
 
     async def first(self, kind: str, *, timeout: float) -> Message:  # noqa: ASYNC109  # its own sentence on timeout
         """The latest message of this type, or the next when none came yet; raises ChaosError after `timeout` s."""
-        return self.latest[kind] if kind in self.latest else await self._next(kind, timeout)
+        return self.latest[kind] if kind in self.latest else await self.next(kind, timeout)
 
     async def ask(self, command: Message, kind: str, *, timeout: float) -> Message:  # noqa: ASYNC109  # as above
         """Send a command and wait for the next message of this type; raises ChaosError after `timeout` s."""
-        answer = asyncio.ensure_future(self._next(kind, timeout))
+        answer = asyncio.ensure_future(self.next(kind, timeout))
         try:
             await asyncio.sleep(0)  # so that the wait is on before the answer can come
             await self.send(command)
@@ -179,7 +180,8 @@ class Child:
         finally:
             answer.cancel()
 
-    async def _next(self, kind: str, timeout: float) -> Message:  # noqa: ASYNC109  # as above
+    async def next(self, kind: str, timeout: float) -> Message:  # noqa: ASYNC109  # as above
+        """The next message of this type; raises ChaosError after `timeout` s, or when the child is gone."""
         if self.gone.done():
             raise self.death()
         waiting: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
@@ -227,9 +229,12 @@ class Child:
             blame = Blame(said["blame"]) if said.get("blame") in list(Blame) else Blame.TOOL
             return ChildError(str(said.get("what", "")), hint=str(said.get("hint", "")), blame=blame)
         last = "".join(f": {line}" for line in tail(self.log, 1))
+        full = os.strerror(errno.ENOSPC) in last
         return ChildError(
             f"the {self.name} ended by itself ({exit_text(self.process.returncode)}){last}",
-            hint=f"look into {self.log}; this is likely a bug in chaosllm",
+            hint=f"make room for {self.log.parent}: chaosllm clean removes old runs"
+            if full
+            else f"look into {self.log}; this is likely a bug in chaosllm",
         )
 
     async def stop(self, *, grace: float = GRACE) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import threading
 import traceback
 from pathlib import Path
 
 from chaosllm.adapters import run_folder
+from chaosllm.adapters.one_thread import load_numpy
 from chaosllm.errors import ChaosError
 from chaosllm.renderers import Material
 
@@ -21,6 +23,7 @@ def prepare() -> None:
     What cannot be loaded is told by `judge`.
     """
     with contextlib.suppress(Exception):
+        load_numpy()
         from chaosllm import verdict  # noqa: F401, PLC0415  # late, as below
         from chaosllm.adapters import charts, rendering  # noqa: F401, PLC0415  # as above
 
@@ -28,6 +31,7 @@ def prepare() -> None:
 def judge(folder: Path) -> Material:
     """Judge the records in a folder and write summary, report and plots; what renderers were given."""
     # Late, because together they bring NumPy and matplotlib, which no start of a run should wait for.
+    load_numpy()
     from chaosllm import verdict  # noqa: PLC0415  # as above
     from chaosllm.adapters.rendering import render  # noqa: PLC0415  # as above
 
@@ -39,7 +43,13 @@ def judge(folder: Path) -> Material:
 
 
 def our_bug(caught: Exception, folder: Path) -> ChaosError:
-    """A mistake of ours as an error; its traceback (code lines only, no values) is kept in the run folder."""
+    """A mistake of ours as an error; its traceback (code lines only, no values) is kept in the run folder.
+
+    A full disk is no mistake of ours, and would not take the traceback either.
+    """
+    if isinstance(caught, OSError) and caught.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = f"make room (chaosllm clean removes old runs), then report what was recorded: chaosllm report {folder}"
+        return ChaosError(f"no space is left for {folder}", hint=hint)
     run_folder.write(folder / "crash.log", "".join(traceback.format_exception(caught)))
     return ChaosError(
         f"this is a bug in chaosllm, not in your app: {type(caught).__name__}: {caught}",

@@ -10,15 +10,13 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,11 +27,16 @@ from chaosllm.adapters.handover import pack
 from chaosllm.adapters.interpreter import proxy_module
 from chaosllm.adapters.redaction import hidden, scrub
 from chaosllm.adapters.run_hold import Hold
+from chaosllm.adapters.safety.guard import Guard
 from chaosllm.adapters.supervisor.calibrate import calibrated
-from chaosllm.adapters.supervisor.children import GRACE, Child, Message, exit_text, kill_group, together
+from chaosllm.adapters.supervisor.children import Child, Message, together
+from chaosllm.adapters.supervisor.crew import Crew
+from chaosllm.adapters.supervisor.drive import Drive
+from chaosllm.adapters.supervisor.handing_over import SEALED, hand_over
+from chaosllm.adapters.supervisor.helm import LEASE, Helm
 from chaosllm.adapters.supervisor.judging import judge, our_bug, prepare
 from chaosllm.adapters.supervisor.machine import machine, versions
-from chaosllm.adapters.supervisor.order import Company, Order, Result, Watcher
+from chaosllm.adapters.supervisor.order import Company, Door, Order, Result, Watcher
 from chaosllm.adapters.supervisor.preflight import BypassError, preflight
 from chaosllm.adapters.supervisor.rehearsal import rehearse
 from chaosllm.adapters.supervisor.strain import Strain
@@ -49,17 +52,13 @@ from chaosllm.adapters.supervisor.target import (
     wait_until_ready,
 )
 from chaosllm.errors import ChaosError, Exit
+from chaosllm.live.stopping import Stop
 from chaosllm.record import SCHEMA
-from chaosllm.stopping import StopWatch, refuse_unknown
-from chaosllm.units import format_duration
+from chaosllm.scenario import Scenario
 from chaosllm.variables import Redactor, filled, secrets_of, too_short
 
-#: Seconds that one of our own processes may take to say that it is ready; mitmproxy takes 1.3 when quiet.
-START = 30.0
 #: Seconds between the order to start and the run's time 0, so that both processes have it before it comes.
 LEAD = 0.2
-#: Seconds beyond the last deadline after which a driver that says nothing is taken for stuck.
-PATIENCE = 15.0
 #: The explicit listener when the app runs already and no --port is given; the reverse ones follow it. Fixed,
 #: because the user sets the app's variables once. Not registered with IANA for anything.
 PORT = 8610
@@ -79,42 +78,74 @@ class Session:
     judging: bool = False  # every process is stopped, and files appear whole: leaving now loses only the report
     _work: asyncio.Task[None] | None = None
     _interrupted: int = 0
-    _children: list[Child] = field(default_factory=list)
-    _app: App | None = None
+    helm: Helm | None = None  # while the load runs
+    opened: Callable[[Path], None] = lambda _: None  # told of the run's folder
+    stopped: Callable[[Stop], None] = lambda _: None  # told, once, that it ends before its time
+    leaving: Callable[[], Awaitable[None]] | None = None  # awaited while all still runs, and calls pass clean
+    door: Door | None = None  # of `order.ports`
     _preparing: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         self._strain = Strain(self.watcher)
+        self._crew = Crew(lambda: self._folder, self._heard)
+        self.guard = Guard(
+            self.order.scenario, stop=self._end, note=self._note, target=self.order.target,
+            dead_man=self.order.dead_man, base=self.order.base,
+        )  # fmt: skip
+        self._stopping: Stop | None = None
+        self._stopped_at: float | None = None  # second of the run
         self._redactor = Redactor(secrets_of(self.order.scenario, os.environ).values())
 
     async def run(self) -> Result:
         """Do it all; raises ChaosError only before anything was started."""
-        refuse_unknown(self.order.scenario.stop_when)
+        await self.guard.refuse()
         now = datetime.now(UTC)
         self.folder = run_folder.create(self.order.name or self.order.scenario.name, self.order.out, now.astimezone())
         self._open(now)
         error: ChaosError | None = None
         self._work = asyncio.create_task(self._go())
-        if self._interrupted:
+        if self._interrupted or self._stopping:
             self._work.cancel()
         try:
             await self._work
         except asyncio.CancelledError:
-            if not self._interrupted:
+            if not (self._interrupted or self._stopping):
                 raise
         except ChaosError as caught:
             error = caught
         except Exception as caught:  # a bug of ours must still stop every process and leave a folder
             error = our_bug(caught, self._folder)
         finally:
-            if error is not None or self._interrupted:
+            if error is not None or self._interrupted or self._stopping:
                 await self.company.leave()
             await self._stop()
         return await self._finish(hidden(error, self._redactor))
 
-    def interrupt(self) -> None:
+    def stop(self, stop: Stop) -> bool:
+        """End injection now, then the run, and judge it as far as it came; False when it ends already."""
+        if self._stopping is not None or self._interrupted or self.judging:
+            return False
+        self._stopping = stop
+        self._stopped_at = round(self.helm.t, 3) if self.helm is not None else None
+        self.stopped(stop)
+        if self.helm is not None:
+            self.helm.stop(stop)
+        elif self._work is not None:
+            self._work.cancel()
+        return True
+
+    def _end(self, stop: Stop) -> None:
+        self.stop(stop)
+
+    def _note(self, text: str) -> None:
+        self.watcher.note(text)
+
+    def interrupt(self, who: str = "terminal") -> None:
         """Stop now and keep what there is; a second call stops without patience."""
         self._interrupted += 1
+        self._crew.hurried = self._interrupted > 1
+        if self._interrupted == 1 and not self.judging:
+            self.stopped(Stop("interrupt", "Ctrl-C", who))
         if self._interrupted == 1 and self._work is not None:
             self._work.cancel()
 
@@ -126,12 +157,13 @@ class Session:
         self.meta |= {
             "schema": SCHEMA, "version": versions()["chaosllm"], "name": order.scenario.name,
             "seed": order.scenario.seed, "started": now.isoformat(timespec="seconds"), "stopped": None, "failures": [],
-            "app": order.app or (order.command[0] if order.command else ""), "target": self._url,
+            "app": order.called, "target": self.url,
             "loop": "closed" if order.scenario.load.closed else "open", "machine": machine(), "versions": versions(),
             "baseline": order.baseline, "scenario": run_meta.digest(order.text.encode()),
         }  # fmt: skip
         run_folder.write(folder / run_folder.SCENARIO, order.text)
         run_folder.write_json(folder / run_folder.META, self.meta)
+        self.opened(folder)
 
     @property
     def _folder(self) -> Path:
@@ -139,7 +171,12 @@ class Session:
         return self.folder
 
     @property
-    def _url(self) -> str:
+    def scenario(self) -> Scenario:
+        """As it was written."""
+        return self.order.scenario
+
+    @property
+    def url(self) -> str:
         """Where the app is, without the name and password that a URL may hold: no request needs them."""
         url: str = self.meta.get("target") or self.order.target or self.order.scenario.target.url
         parts = urlsplit(url)
@@ -165,10 +202,10 @@ class Session:
         for note in too_short(scenario, os.environ):
             self.watcher.note(note)
         if command is None:  # before anything is started: without an app there is nothing to start it for
-            self.watcher.say(f"waiting for the app at {self._url}")
-            await wait_until_ready(self._url, None, WAIT_RUNNING)
+            self.watcher.say(f"waiting for the app at {self.url}")
+            await wait_until_ready(self.url, None, WAIT_RUNNING)
         else:
-            await refuse_taken(self._url)
+            await refuse_taken(self.url)
         self.watcher.say("starting the proxy and the driver")
         key, token = secrets.token_hex(16), secrets.token_hex(8)
         port = self.order.port or (0 if command or not await free(PORT, 1 + len(scenario.upstreams)) else PORT)
@@ -183,24 +220,20 @@ class Session:
         await self.company.meet()
         self.watcher.say("rehearsing the locustfile" if scenario.load.closed else "sending one clean operation")
         if scenario.load.closed:
-            self.meta["preflight"] = await rehearse(driver, proxy, scenario, url=self._url, note=self.watcher.note)
+            self.meta["preflight"] = await rehearse(driver, proxy, scenario, url=self.url, note=self.watcher.note)
         else:
             self.meta["preflight"] = await preflight(
-                driver, proxy, scenario, ready, url=self._url, started=command is not None, port=port or PORT
+                driver, proxy, scenario, ready, url=self.url, started=command is not None, port=port or PORT
             )
         await self.company.meet()
         if not self.order.dry_run:
             await self._drive(proxy, driver)
 
     async def _launch(self) -> None:
-        """Start our processes, each of which loads its libraries while those that it waits for get ready."""
         simulated = any(one.simulated for one in self.order.scenario.upstreams)
         modules = {"simulator": "chaosllm.simulator"} if simulated else {}
         modules |= {"proxy": proxy_module(self.order.proxy_workers), "driver": "chaosllm.adapters.driver"}
-        for name, module in modules.items():
-            child = await Child.start(name, module, None, log=self._folder / f"{name}.log")
-            self._children.append(child)
-            child.on("failure", partial(self._heard, name))
+        for child in await self._crew.launch(modules):
             self._strain.follow(child)
 
     async def _open_the_way(self, command: Command | None, key: str, token: str, port: int) -> Child:
@@ -208,6 +241,8 @@ class Session:
         proxy = await self._start_proxy(await self._upstreams(), key, token, port)
         ready = proxy.latest["ready"]
         self.meta["ports"] = {"reverse": ready["reverse"], "explicit": ready["explicit"]}
+        if self.door is not None:  # before anything is measured, or the app begins
+            await self.door.give_way()
         for clash in clashes(ready, self.order.scenario):
             self.watcher.note(clash)
         if command is not None:
@@ -221,15 +256,8 @@ class Session:
         origins: dict[str, str] = {}
         if wanted := [one.provider for one in scenario.upstreams if one.simulated]:
             config = {"host": "127.0.0.1", "port": 0, "seed": scenario.seed, "providers": wanted}
-            origins = (await self._told("simulator", config)).latest["ready"]["origins"]
+            origins = (await self._crew.told("simulator", config)).latest["ready"]["origins"]
         return {one.provider: origins[one.provider] if one.simulated else one.url for one in scenario.upstreams}
-
-    async def _told(self, name: str, config: Message) -> Child:
-        """One of our processes, once it is ready to do what its config says."""
-        child = next(child for child in self._children if child.name == name)
-        await child.send(config)
-        await child.first("ready", timeout=START)
-        return child
 
     async def _start_proxy(self, upstreams: dict[str, str], key: str, token: str, port: int) -> Child:
         scenario, base, folder = self.order.scenario, self.order.base.resolve(), self._folder.resolve()
@@ -238,76 +266,41 @@ class Session:
             "packed": pack(scenario), "folder": str(folder), "key": key,
             "phase": None, "upstreams": upstreams, "ca": cas, "port": port, "host": "127.0.0.1",
             "confdir": str(folder / CA), "keep": False, "calibration": token, "workers": self.order.proxy_workers,
-            "log": str(folder / "proxy.log"),
+            "log": str(folder / "proxy.log"), "lease": LEASE, "ports": self.order.ports,
         }  # fmt: skip
-        return await self._told("proxy", config)
+        return await self._crew.told("proxy", config)
 
     async def _start_driver(self, key: str) -> Child:
         folder = self._folder.resolve()
         config = {
             "packed": pack(self.order.scenario), "base": str(self.order.base.resolve()),
-            "folder": str(folder), "key": key, "target": self._url,
+            "folder": str(folder), "key": key, "target": self.url,
         }  # fmt: skip
-        return await self._told("driver", config)
+        return await self._crew.told("driver", config)
 
     async def _start_app(self, command: Command, ready: Message) -> None:
         env = child_environment(ready, self.order.scenario, dict(os.environ))
-        self._app = await App.start(command, env, self._folder / "app.log")
-        await wait_until_ready(self._url, command.ready, WAIT_STARTED, self._app)
+        self._crew.app = await App.start(command, env, self._folder / "app.log")
+        await wait_until_ready(self.url, command.ready, WAIT_STARTED, self._crew.app)
 
     # During --------------------------------------------------------------------------------------
 
     async def _drive(self, proxy: Child, driver: Child) -> None:
-        scenario = self.order.scenario
-        watch, stopped = StopWatch(scenario.stop_when), asyncio.get_running_loop().create_future()
-        polls: set[asyncio.Task[None]] = set()
-
-        def progress(message: Message) -> None:
-            status = proxy.latest.get("status", {})
-            self.watcher.progress(message, status)
-            self._strain.see("driver", message)
-            self._strain.see("proxy", status)
-            polls.add(poll := asyncio.create_task(proxy.send({"do": "status"})))
-            poll.add_done_callback(polls.discard)
-            if (condition := watch.see(message)) is not None and not stopped.done():
-                stopped.set_result(condition)
-
-        driver.on("progress", progress)
         t0 = time.monotonic() + LEAD
+        helm = self.helm = Helm(self.order.scenario, proxy, driver, t0, disabled=self.order.disabled)
         self.meta["clock"] = {"name": "CLOCK_MONOTONIC", "t0": t0, "t0_unix": time.time() + LEAD}
         run_folder.write_json(self._folder / run_folder.META, self.meta)
+        if self._crew.app is not None:
+            self._strain.watch(self._crew.app.process.pid, t0)
         self.watcher.say("running")
-        await asyncio.gather(proxy.send({"do": "start", "t0": t0}), driver.send({"do": "start", "t0": t0}))
-        limit = LEAD + scenario.duration + scenario.target.timeout + PATIENCE
-        done = asyncio.ensure_future(driver.first("done", timeout=limit))
-        endings = [done, stopped, *(child.gone for child in self._children)]
-        if self._app is not None:
-            endings.append(asyncio.create_task(self._app.process.wait()))
+        drive = Drive(self._crew, helm, self.watcher, strain=self._strain, guard=self.guard, stop=self.stop)
         try:
-            await self._wait(done, stopped, endings)
+            await helm.begin()
+            self.guard.start(self.url)
+            await drive.run()
         finally:
-            for ending in (done, stopped, *endings[2 + len(self._children) :]):
-                ending.cancel()
-
-    async def _wait(
-        self, done: asyncio.Future[Message], stopped: asyncio.Future[Any], endings: list[asyncio.Future[Any]]
-    ) -> None:
-        """Return when the driver is done or a stop condition holds; raises for a process of ours that dies."""
-        pending: set[asyncio.Future[Any]] = set(endings)
-        while not done.done():
-            _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            if stopped.done():
-                self.meta["stopped"] = "stop_when"
-                self.meta["stop_condition"] = stopped.result().text
-                return
-            dead = next((one for one in self._children if one.gone.done() and "done" not in one.latest), None)
-            if dead is not None:
-                raise dead.death()
-            if self._app is not None and self._app.ended and "app_ended" not in self.meta:
-                # The load goes on: what users get from an app that died is the result.
-                at = format_duration(max(0.0, time.monotonic() - self.meta["clock"]["t0"]))
-                self.meta["app_ended"] = f"{exit_text(self._app.process.returncode)} after {at}"
-        await done
+            if drive.app_ended:
+                self.meta["app_ended"] = drive.app_ended
 
     def _heard(self, name: str, message: Message) -> None:
         self._failed(f"the {name}: {message.get('what', '')}")
@@ -320,53 +313,48 @@ class Session:
 
     async def _stop(self) -> None:
         """Stop injecting, then the load, then everything; returns when no process is left."""
+        proxy, early = self._crew.child("proxy"), self._interrupted or self._stopping
+        if proxy is not None:  # at its own end a run keeps what it holds: how long the app waits for it is a result
+            await proxy.send({"do": "clean"} if early else {"do": "clean", "keep": True})
+        if self._stopping and self.helm is not None and not self._interrupted:
+            await self.helm.drain()
+        if self.leaving is not None and "clock" in self.meta and not self._interrupted:
+            await self.leaving()
         if "clock" in self.meta and not self._interrupted and self.company.alone:
             self._preparing = asyncio.create_task(asyncio.to_thread(prepare))
-        proxy = self._child("proxy")
-        if proxy is not None:
-            await proxy.send({"do": "clean"})
-        for child in (self._child("driver"), proxy):  # the driver first, so that the proxy sees its calls end
-            if child is proxy and proxy is not None and not proxy.gone.done() and not self._interrupted:
-                with contextlib.suppress(ChaosError):  # the last counts, while it can still give them
-                    await proxy.ask({"do": "status"}, "status", timeout=2)
-            await self._stop_all([child.stop(grace=self._grace())] if child else [])
-        simulator = self._child("simulator")
-        rest = [simulator.stop(grace=self._grace())] if simulator else []
-        await self._stop_all([*rest, *([self._app.stop(self._grace())] if self._app else [])])
+        self._strain.rest()
+        await self._crew.stop(counts=not self._interrupted, between=self._hand_over)
+        await self.guard.close()
+        if self.helm is not None:
+            self.meta["steering"] = self.helm.steering.to_json() if self.helm.steering.touched else None
+            self.helm.close()
 
-    def _child(self, name: str) -> Child | None:
-        return next((child for child in self._children if child.name == name), None)
-
-    def _grace(self) -> float:
-        return GRACE if self._interrupted < 2 else 0.3
-
-    async def _stop_all(self, stops: Any) -> None:
-        """Wait for the stops; when a second interrupt comes meanwhile, kill what still lives."""
-        work = asyncio.gather(*stops, return_exceptions=True)
-        while not work.done():
-            await asyncio.wait([work], timeout=0.2)
-            if self._interrupted > 1:
-                for process in [one.process for one in (*self._children, self._app) if one is not None]:
-                    kill_group(process)
+    async def _hand_over(self, proxy: Child) -> None:
+        if self.door is not None:
+            going_on = lambda: not self._interrupted  # noqa: E731  # asked now and then
+            await hand_over(proxy, self.door, ran="clock" in self.meta, note=self._note, going_on=going_on)
 
     async def _finish(self, error: ChaosError | None) -> Result:
         meta, ran = self.meta, "clock" in self.meta
         if self._interrupted:
             meta["stopped"] = "interrupted"
         elif error is not None:
-            meta["stopped"] = meta["stopped"] or "crash"
+            meta["stopped"] = "crash"
             if not isinstance(error, BypassError):
                 self._failed(error.what)
         if isinstance(error, BypassError):
             meta["stopped"], meta["bypass"] = "bypass", {"what": error.what, "hint": error.hint}
-        for name, kind in (("driver", "done"), ("proxy", "status")):
-            child = self._child(name)
+        elif (stop := self._stopping) is not None:
+            said = {"kind": stop.kind, "text": stop.text, "who": stop.who, "t": self._stopped_at}
+            meta["stopped"], meta["stop"] = stop.kind, said
+        for name, kind in (("driver", "done"), ("proxy", "status"), ("proxy", SEALED)):
+            child = self._crew.child(name)
             if child is not None and kind in child.latest:
                 meta[name] = {key: value for key, value in child.latest[kind].items() if key != "type"}
         meta["vitals"] = self._strain.told
         if ran and not self._interrupted:
             for name, last in (("proxy", "stopped"), ("driver", "done")):
-                if (child := self._child(name)) is not None and last not in child.latest:
+                if (child := self._crew.child(name)) is not None and last not in child.latest:
                     self._failed(f"the {name} did not come to its own end: {child.death().what}")
         if ran:
             drift = (time.time() - meta["clock"]["t0_unix"]) - (time.monotonic() - meta["clock"]["t0"])
@@ -377,7 +365,8 @@ class Session:
         run_folder.pack_samples(self._folder)
         run_folder.write_json(self._folder / run_folder.META, meta)
         if not ran and not self._interrupted and not isinstance(error, BypassError):
-            return Result(error.exit_code if error else Exit.PASS, self._folder, None, error)
+            code = error.exit_code if error else Exit.STOPPED if self._stopping else Exit.PASS
+            return Result(code, self._folder, None, error)
         if self._preparing is not None:
             await self._preparing
         await self.company.meet()
@@ -395,6 +384,6 @@ class Session:
             return Exit.INTERRUPTED
         if error is not None:
             return error.exit_code
-        if self.meta["stopped"] == "stop_when":
+        if self._stopping is not None:
             return Exit.STOPPED
         return {"pass": Exit.PASS, "fail": Exit.FAIL}.get(str(summary["verdict"]), Exit.INCONCLUSIVE)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import os
+import random
 import socket
 import ssl
 import sys
@@ -41,11 +42,20 @@ def sample(name: str, port: int) -> Command:
     return Command(words, ready="/healthz")
 
 
+#: Ports below those that kernels give out by themselves: from 32768 on Linux, from 49152 elsewhere (RFC 6335).
+_QUIET = range(25_000, 32_000)
+
+
 def free_port() -> int:
-    """A port of this machine that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port of this machine that nobody listens on now, and that is still free when an app has started.
+
+    Not one that the kernel chooses: by then our own proxy, or anybody's, may have been given the same.
+    """
+    for port in (*random.SystemRandom().sample(_QUIET, 50), 0):  # the kernel's, where none of those can be had
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return int(listener.getsockname()[1])
+    raise ChaosError("this machine has no free port", blame=Blame.TARGET)
 
 
 def address(url: str) -> tuple[str, int]:

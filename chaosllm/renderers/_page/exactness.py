@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from chaosllm.renderers import _instrument as told
 from chaosllm.renderers import _words as words
-from chaosllm.renderers._page.markup import say, table
+from chaosllm.renderers._page.markup import prose, say, table
 
 
 def validity(summary: Mapping[str, Any]) -> str:
@@ -23,7 +23,10 @@ def validity(summary: Mapping[str, Any]) -> str:
     if not said:
         return "<p>No check was made.</p>"
     head = ("check", "name", "what was seen")
-    bad, good = ([_row(check) for check in checks if bool(check.get("ok")) is ok] for ok in (False, True))
+    bad, good = (
+        [_row(check, summary.get("phases", ())) for check in checks if bool(check.get("ok")) is ok]
+        for ok in (False, True)
+    )
     shown = table(head, bad, label="Checks that spoil the run", stack=True) if bad else ""
     if good:
         held = table(head, good, label="Checks that hold", stack=True)
@@ -31,17 +34,17 @@ def validity(summary: Mapping[str, Any]) -> str:
     return f"<p>{' '.join(said)}</p>{shown}"
 
 
-def _row(check: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(check: Mapping[str, Any], phases: Collection[str]) -> tuple[str, ...]:
     state, text = ("pass", "✓ holds") if check.get("ok") else ("fail", "✗ spoils")
     hint = (
-        f'<span class="small"><strong>{say(check["hint"])}</strong></span>'
+        f'<span class="small"><strong>{prose(check["hint"], phases)}</strong></span>'
         if check.get("hint") and not check["ok"]
         else ""
     )
     return (
         f'<span class="word {state}">{text}</span>',
         say(str(check.get("name", "")).replace("_", " ")),
-        say(check.get("what")) + hint,
+        prose(check.get("what"), phases) + hint,
     )
 
 
@@ -74,10 +77,15 @@ def calibration(found: object) -> str:
 def instrument(summary: Mapping[str, Any]) -> str:
     """What our own processes used and how late they were, and delays as asked and as done; "" when nothing is known."""
     cells = [tuple(say(cell) for cell in row) for row in told.rows(summary)]
-    busy = table(told.HEAD, cells, numbers=range(1, len(told.HEAD)), label="Our own processes") if cells else ""
+    busy = (
+        table(told.HEAD, cells, numbers=range(1, len(told.HEAD)), label="Our own processes and the app", stack=True)
+        if cells
+        else ""
+    )
     legend = (
         '<p class="dim small">Core used, and waited for while others had it: shares of single seconds of the phases '
-        "that are judged. Lag: how late a timer of the process rang, over the whole run.</p>"
+        "that are judged; of an app that chaosllm started those of all its threads, added up. Lag: how late a timer of "
+        "the process rang, over the whole run.</p>"
         if cells
         else ""
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from chaosllm.renderers import Material, Story
 from chaosllm.renderers import _words as words
-from chaosllm.renderers._page.markup import anchor, say
+from chaosllm.renderers._page.markup import anchor, phase, prose, say
 from chaosllm.renderers._page.sequence import diagram, headline
 
 MOST_IDS = 3
@@ -42,7 +42,8 @@ def card(
     severity = str(finding.get("severity"))
     known = severity if severity in words.SEVERITIES else "info"
     often = words.times(finding)
-    where = f" in <strong>{say(finding['phase'])}</strong>" if finding.get("phase") else ""
+    where = f" in phase {phase(say(finding['phase']))}" if finding.get("phase") else ""
+    phases = material.summary.get("phases", ())
     accepted = words.accepted(finding)
     evidence = _links(finding, material) if told is None else _operations(finding, material, told)
     more = (
@@ -52,12 +53,16 @@ def card(
     )
     return (
         f'<article class="card {known}"><h3>{say(finding.get("title") or finding.get("code"))}</h3>'
-        f'<p class="small what"><span class="severity {known}">{say(severity)}</span> '
-        f"<code>{say(finding.get('code'))}</code>{where}{f', {often}' if often else ''}</p>"
-        f"<p>{say(words.sentence(finding))}</p>"
+        f'<p class="small what"><span class="severity {known}">{say(severity)}</span>{where}'
+        f"{f', {often}' if often else ''} <span class='code'>finding <code>{say(finding.get('code'))}</code></span></p>"
+        f"<p>{prose(words.sentence(finding), phases)}</p>"
         + _also(also)
         + (f"<p><strong>{say(accepted)}</strong></p>" if accepted else "")
-        + (f'<p class="fix"><strong>{fix}</strong> {say(finding["advice"])}{more}</p>' if finding.get("advice") else "")
+        + (
+            f'<p class="fix"><strong>{fix}</strong> {prose(finding["advice"])}{more}</p>'
+            if finding.get("advice")
+            else ""
+        )
         + f"{evidence}</article>"
     )
 
@@ -65,22 +70,28 @@ def card(
 def _also(others: Sequence[Mapping[str, Any]]) -> str:
     if not others:
         return ""
-    shown = [f"{words.clean(one.get('phase'))} ({words.count(one.get('count'))})" for one in others[:MOST_PHASES]]
-    more = f" and {len(others) - MOST_PHASES} more" if len(others) > MOST_PHASES else ""
-    return f"<p class='small'>Also in {say(', '.join(shown))}{more}.</p>"
+    shown = [f"{phase(say(one.get('phase')))} ({words.often(one)})" for one in others[:MOST_PHASES]]
+    more = f" and {words.counted(len(others) - MOST_PHASES, 'more phase')}" if len(others) > MOST_PHASES else ""
+    many = "phases" if len(others) > 1 else "phase"
+    return f"<p class='small'>Also in {many} {', '.join(shown)}{more}.</p>"
 
 
 def _ids(finding: Mapping[str, Any]) -> list[str]:
-    return [str(one) for one in finding.get("evidence", ())]
+    """Evidence ids, one of each operation, because older runs named some operations several times."""
+    ids: dict[str, str] = {}
+    for one in finding.get("evidence", ()):
+        ids.setdefault(anchor(str(one)), str(one))
+    return list(ids.values())
 
 
 def _links(finding: Mapping[str, Any], material: Material) -> str:
     ids = _ids(finding)
     if not ids:
         return ""
-    shown = ", ".join(link(one, material) for one in ids[:MOST_IDS])
-    more = f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
-    return f'<p class="dim small">Evidence: {shown}{more}</p>'
+    shown = " ".join(link(one, material) for one in ids[:MOST_IDS])
+    every = max(len(ids), int(words.showing(finding)))
+    said = "For example" if every > min(len(ids), MOST_IDS) else "Evidence"
+    return f'<p class="dim small ids">{said}: {shown}</p>'
 
 
 def link(name: str, material: Material) -> str:
@@ -106,17 +117,29 @@ def _operations(finding: Mapping[str, Any], material: Material, told: set[str]) 
             opened.append(key)
     parts = "".join(_story(key, material.stories[key]) for key in opened)
     if above:
-        links = ", ".join(link(one, material) for one in above)
-        parts += f'<p class="small"><span class="dim">Told above:</span> {links}</p>'
+        links = " ".join(link(one, material) for one in above)
+        parts += f'<p class="small ids"><span class="dim">Told above:</span> {links}</p>'
     if others:
-        shown = ", ".join(f"<code>{say(one)}</code>" for one in others)
-        parts += f'<p class="small"><span class="dim">{"Also" if opened or above else "Evidence"}:</span> {shown}</p>'
-    return f"<h4>Operations that show it</h4>{parts}" if opened or above else parts
+        shown = " ".join(f"<code>{say(one)}</code>" for one in others)
+        parts += (
+            f'<p class="small ids"><span class="dim">{"Also" if opened or above else "Evidence"}:</span> {shown}</p>'
+        )
+    return f"<h4>Operations that show it{_kept(finding, ids)}</h4>{parts}" if opened or above else parts
+
+
+def _kept(finding: Mapping[str, Any], ids: Sequence[str]) -> str:
+    """How many of all are named, where some are not: the rest is in the records alone."""
+    every = words.showing(finding)
+    return (
+        f": {len(ids)} of {words.count(every)}, the others are in the run folder's records" if every > len(ids) else ""
+    )
 
 
 def _story(key: str, story: Story) -> str:
     # The anchor is inside, because a browser opens the details that hold the target of a link.
-    due = f"Due {words.seconds(story.due)} into the run, in {say(story.phase)}. Times count from then."
+    began = "First call" if story.outcome == "unseen" else "Due"
+    where = phase(say(story.phase))
+    due = f"{began} {words.seconds(story.due)} into the run, in phase {where}. Times count from then."
     return (
         f'<details class="story"><summary><code>{say(key)}</code> {say(headline(story))}</summary>'
         f'<div id="{say(key)}"><p class="dim small">{due}</p>{diagram(story, key)}</div></details>'

@@ -12,7 +12,7 @@ _COUNTS = ("eligible", "planned", "fired", "delivered", "capped", "in_flight")
 _LEGEND = (
     '<p class="dim small">Eligible: calls that matched while the rule was on. Planned: the draw said yes. '
     "Fired: planned, less what a limit held back (capped). Delivered: played to the end, or until the client left. "
-    "In flight: still open when the run ended.</p>"
+    "In flight: still open when the run ended. Whole: delivered, capped and in flight add up to planned.</p>"
 )
 
 

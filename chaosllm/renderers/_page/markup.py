@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 
 from chaosllm.renderers import _words as words
@@ -10,10 +11,39 @@ from chaosllm.renderers import _words as words
 #: Nothing is fetched and nothing runs; styles are inline because matplotlib's SVG carries style attributes.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
+#: A figure of the first screen: its title, the figure, its class in the style sheet, what it means.
+type Tile = tuple[str, str, str, list[str]]
+
+_CODE = re.compile(r"`([^`]+)`")
+
 
 def say(value: object) -> str:
     """Foreign text, cleaned and escaped for element content and quoted attributes."""
     return escape(words.clean("" if value is None else value))
+
+
+def prose(value: object, phases: Collection[str] = ()) -> str:
+    """As `say`, with what stands between backticks as code, and the names of `phases` as those of phases.
+
+    Escaped first: whatever the backticks hold is text by then. A phase looks unlike a finding or a command, because
+    a phase `storm` may stand beside a finding `retry_storm`. Names without backticks are found where a sentence of
+    ours speaks of them, such as "no operation was due in cut": checks and metrics tell of phases in plain words,
+    which screens and logs show as they are.
+    """
+    text = words.clean("" if value is None else value)
+    known = {words.clean(name): words.named(name) for name in phases}
+    if phases:
+        names = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True) if name)
+        text = re.sub(
+            rf"\b(in|of|and|after|phase) ({names})(?=[\s,.:;]|$)", lambda found: f"{found[1]} {known[found[2]]}", text
+        )
+    marked = {say(name[1:-1]) for name in known.values()}
+    return _CODE.sub(lambda found: phase(found[1]) if found[1] in marked else f"<code>{found[1]}</code>", say(text))
+
+
+def phase(shown: str) -> str:
+    """The name of a phase, which is markup already."""
+    return f'<code class="phase">{shown}</code>'
 
 
 def anchor(name: str) -> str:
@@ -24,6 +54,12 @@ def anchor(name: str) -> str:
 def section(key: str, title: str, body: str) -> str:
     """A landmark with its heading."""
     return f'<section aria-labelledby="{key}"><h2 id="{key}">{say(title)}</h2>\n{body}</section>'
+
+
+def tile(title: str, figure: str, state: str, lines: Sequence[str], *, phases: Collection[str] = ()) -> str:
+    """A figure with its title above it and what it means below; lines that are "" are left out."""
+    told = "".join(f"<dd>{prose(line, phases)}</dd>" for line in lines if line)
+    return f'<div><dt>{say(title)}</dt><dd class="figure {state}">{say(figure)}</dd>{told}</div>'
 
 
 def table(
@@ -61,6 +97,21 @@ def word(verdict: object) -> tuple[str, str]:
     known = str(verdict) if str(verdict) in words.VERDICTS else "inconclusive"
     text, icon = words.VERDICTS[known]
     return known, f'<span aria-hidden="true">{icon}</span> {text}'
+
+
+def body(top: str, sections: Iterable[tuple[str, str, str]], foot: str) -> str:
+    """What every page of ours has in it: a way past its links, what stands on top, links to its sections, and a foot.
+
+    `sections` are (anchor, title, markup); one without markup is left out. All else is markup already.
+    """
+    shown = [one for one in sections if one[2]]
+    links = "".join(f'<li><a href="#{key}">{say(title)}</a></li>' for key, title, _ in shown)
+    return (
+        '<a class="skip" href="#main">Skip to the result</a>\n'
+        f'<main id="main" tabindex="-1">\n{top}\n<nav aria-label="Sections"><ul>{links}</ul></nav>\n'
+        + "\n".join(section(key, title, part) for key, title, part in shown)
+        + f"\n</main>\n<footer>{foot}</footer>"
+    )
 
 
 def document(title: str, style: str, body: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from chaosllm import registry
 from chaosllm.renderers import _words as words
-from chaosllm.renderers._page.markup import say
+from chaosllm.renderers._page.markup import phase, prose, say
 
 #: Heading -> metric -> what it is called here. A metric of a plugin stands last under its own name.
 GROUPS: Mapping[str, Mapping[str, str]] = {
@@ -38,12 +38,12 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "How the app tried again": {
         "attempts": "calls per operation",
-        "attempt_peak": "most calls of one",
+        "attempt_peak": "most tries in a row",
         "retry_amplification": "calls over baseline",
         "retry_after_honoured": "Retry-After honoured",
         "backoff_slope": "growth of pauses",
         "backoff_cv": "spread of pauses",
-        "synchronisation": "retries at once",
+        "synchronisation": "bunching of retries",
         "hedge_rate": "hedged",
         "breaker": "spared by a breaker",
         "abandon_time": "gives up after",
@@ -75,13 +75,14 @@ def metrics(summary: Mapping[str, Any]) -> str:
     shown = {name: block for name, block in blocks.items() if block.get("role") != "warmup"} or blocks
     if not shown:
         return ""
-    names = "".join(f'<th scope="col" class="n">{say(name)}</th>' for name in shown)
+    names = "".join(f'<th scope="col" class="n">{phase(say(name))}</th>' for name in shown)
     bodies = "".join(
         f'<tr class="group"><th scope="col">{say(title)}</th>{names}</tr>{rows}'
         for title, rows in _bodies(shown, summary)
         if rows
     )
     return (
+        '<p class="dim small narrow">The table goes on to the right: a column for each phase.</p>'
         '<div class="scroll matrix" tabindex="0" role="region" aria-label="Every metric by phase">'
         f"<table><tbody>{bodies}</tbody></table></div>"
         '<p class="dim small">Below each value its 95% interval; ? where the sample is too small for a bound.</p>'
@@ -105,11 +106,12 @@ def _row(name: str, label: str, shown: Mapping[str, Mapping[str, Any]]) -> str:
         return ""
     member = registry.members("metrics").get(name)
     about, unit = (member.summary, _unit(name, member.unit)) if member else ("", "")
-    return _line(label, name, about, [_cell(one, unit) for one in found])
+    least = member.needs.get(name, 0) if member else 0
+    return _line(label, name, about, [_cell(one, unit, least) for one in found])
 
 
 def _line(label: str, name: str, about: str, cells: list[str]) -> str:
-    said = f'<span class="dim small about">{say(about)} (<code>{say(name)}</code>)</span>'
+    said = f'<span class="dim small about">{prose(about)} (<code>{say(name)}</code>)</span>'
     return f'<tr><th scope="row">{say(label)}{said}</th>{"".join(f"<td class=n>{cell}</td>" for cell in cells)}</tr>'
 
 
@@ -118,12 +120,17 @@ def _unit(name: str, unit: str) -> str:
     return "plain" if name in ("attempts", "backoff_slope", "backoff_cv") else unit
 
 
-def _cell(one: Mapping[str, Any], unit: str) -> str:
+def _cell(one: Mapping[str, Any], unit: str, least: int) -> str:
+    """A value with its interval; one that has none, and rests on fewer cases than a judgement needs, says so."""
     value = words.number(one.get("value"))
     if value is None:
         return words.NONE
     low, high = words.number(one.get("low")), words.number(one.get("high"))
     bounds = "" if low == high else f"{_spelt(low, unit, '?')} to {_spelt(high, unit, '?')}"
+    n = words.number(one.get("n"))
+    by_definition = unit == "ratio" and value == 1  # the baseline over itself
+    if not bounds and not by_definition and n is not None and n < least:
+        bounds = f"of {words.count(n)} alone: too few"
     return _spelt(value, unit, words.NONE) + (f'<span class="dim small">{bounds}</span>' if bounds else "")
 
 
@@ -143,8 +150,8 @@ def _counted(name: str, label: str, shown: Mapping[str, Mapping[str, Any]], summ
     if not found:
         return ""
     cells = []
-    for phase in shown:
-        one = found.get(phase) or {}
+    for name_of in shown:
+        one = found.get(name_of) or {}
         of = f" of {words.count(one['of'])}" if words.number(one.get("of")) else ""
         cells.append(f"{words.count(one.get('count'))}{of}")
     return _line(label, name, "counted by the finding", cells)
@@ -160,7 +167,7 @@ def _empty(shown: Mapping[str, Mapping[str, Any]]) -> str:
             if any(words.number(one.get("value")) is not None for one in found):
                 continue
             why = next((str(one["why"]) for one in found if one.get("why")), "not in this run's records")
-            items.append(f"<li><strong>{say(label)}</strong> (<code>{say(name)}</code>): {say(why)}</li>")
+            items.append(f"<li><strong>{say(label)}</strong> (<code>{say(name)}</code>): {prose(why, shown)}</li>")
     if not items:
         return ""
     return (

@@ -53,6 +53,8 @@ class Row:
 def rows(story: Story) -> list[Row]:
     """Every line of an operation in order of time."""
     found = [Row(story.sent or 0.0, USER, APP, "asks" if not story.sent or story.sent < SLACK else "asks, sent late")]
+    if story.outcome == "unseen":  # an attached run: nobody saw the user ask, nor what came of it
+        found = []
     if story.sent is None and not story.steps:
         return [Row(0.0, USER, USER, "never sent: too many operations were in flight", "bad")]
     for place, step in enumerate(story.steps):
@@ -65,7 +67,8 @@ def rows(story: Story) -> list[Row]:
         )
     if story.first is not None and story.seconds is not None and story.seconds - story.first > SLACK:
         found.append(Row(story.first, APP, USER, "first text"))
-    return sorted([*found, _end(story, found)], key=lambda row: row.at)
+    end = [] if story.outcome == "unseen" else [_end(story, found)]
+    return sorted([*found, *end], key=lambda row: row.at)
 
 
 def _call(step: Step) -> Iterator[Row]:
@@ -113,6 +116,8 @@ def _got(story: Story) -> str:
 
 def headline(story: Story) -> str:
     """What the user got, in a line."""
+    if story.outcome == "unseen":
+        return f"what the user got is not known; {words.counted(len(story.steps) + story.more, 'call')}"
     return f"the user got {_got(story)}; {words.counted(len(story.steps) + story.more, 'call')}"
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 _COLOURS = """
-:root{--bg:#fff;--fg:#1c2128;--dim:#57606a;--line:#d5dae0;--card:#f6f8fa;--link:#0550ae;--hit:#fff3d6;
+:root{--bg:#fff;--fg:#1c2128;--dim:#57606a;--line:#d5dae0;--card:#f6f8fa;--link:#0550ae;--hit:#fff3d6;--code:#1b1f2414;
 --pass:#116b3d;--pass-bg:#e3f5ea;--fail:#b3261e;--fail-bg:#fdebe9;--inconclusive:#7a4d00;--inconclusive-bg:#fff3d6;
 color-scheme:light dark}
 @media (prefers-color-scheme:dark){:root{--bg:#10141a;--fg:#e4e8ed;--dim:#9aa5b1;--line:#303841;--card:#181e26;
---link:#7cb7ff;--hit:#2e2408;--pass:#5fd394;--pass-bg:#10281c;--fail:#ff8a80;--fail-bg:#331614;
+--link:#7cb7ff;--hit:#2e2408;--code:#ffffff1f;--pass:#5fd394;--pass-bg:#10281c;--fail:#ff8a80;--fail-bg:#331614;
 --inconclusive:#f2c14e;--inconclusive-bg:#2e2408}}
 """
 
@@ -36,6 +36,13 @@ section>p,section>ul,legend{max-width:60rem}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.875em}
 pre{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:1rem;overflow:auto;margin:.5rem 0;
 overflow-wrap:normal;line-height:1.45}
+:is(p,li,dd,dt,h3) code{background:var(--code);border-radius:.25rem;padding:.05em .15em}
+code.phase,:is(p,li,dd,dt,h3) code.phase{background:none;border:1px solid;border-radius:1rem;padding:0 .45em;
+font-family:inherit;font-weight:600}
+.means a{font-weight:400}
+.what .code{color:var(--dim);display:inline-block;max-width:100%}
+.ids code{background:none;padding:0}
+.narrow{display:none}
 .pass{color:var(--pass)}.fail{color:var(--fail)}.inconclusive{color:var(--inconclusive)}
 .word{font-weight:700;white-space:nowrap}
 details{margin:.4rem 0}
@@ -69,8 +76,9 @@ _FIRST = """
 .card.critical,.card.major{border-top:3px solid var(--fail)}.card.minor{border-top:3px solid var(--inconclusive)}
 .card h3{margin:0 0 .25rem}
 .card p{margin:.3rem 0}.cards .card p{font-size:.925rem}.cards .card .small{font-size:.875rem}
-a code{display:inline-block;max-width:100%;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;
-vertical-align:bottom;text-decoration:underline}
+.ids code{display:inline-block;max-width:100%;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;
+vertical-align:bottom;margin-right:.45em}
+.ids a code{text-decoration:underline}
 .all{display:grid;gap:1rem}.all>*{min-width:0}
 .severity{font-size:.75rem;font-weight:700;text-transform:uppercase;letter-spacing:.05em;border:1px solid;
 border-radius:1rem;padding:.05rem .55rem}
@@ -126,6 +134,7 @@ _SEQUENCE = """
 .seq{max-width:46rem;font-size:.875rem;margin:.4rem 0 .6rem}
 .seq ol{list-style:none;margin:0;padding:0}
 .seq li,.lanes{display:grid;grid-template-columns:4.2rem minmax(0,1fr);gap:.5rem}
+.seq .t{white-space:nowrap}
 .lanes b,.seq .t{color:var(--dim);font-weight:400;font-variant-numeric:tabular-nums;text-align:right}
 .lanes div{display:grid;grid-template-columns:repeat(4,1fr);font-weight:700;text-align:center}
 .seq li>div{padding:.2rem 0;min-width:0;background:linear-gradient(var(--line),var(--line)) 12.5% 0/1px 100% no-repeat,
@@ -157,6 +166,7 @@ _NARROW = """
 .stack td.n{display:flex;flex-wrap:wrap;gap:0 .5rem;align-items:baseline;text-align:left}
 .stack td.n::before{content:attr(data-name);color:var(--dim);min-width:8.5rem;font-size:.875rem}
 .stack td.n .bar{flex-basis:100%;max-width:none}
+.narrow{display:block}
 .meter{width:5rem}figure .scroll{margin-inline:-.6rem}
 .matrix th:first-child{min-width:8rem;max-width:8rem}.matrix .about{display:none}
 .matrix th,.matrix td{padding:.35rem .5rem}
@@ -167,11 +177,15 @@ _NARROW = """
 
 _PAPER = """
 @media print{:root{--bg:#fff;--fg:#000;--dim:#444;--line:#bbb;--card:#fff;--link:#000;--pass:#116b3d;--pass-bg:#fff;
---fail:#b3261e;--fail-bg:#fff;--inconclusive:#7a4d00;--inconclusive-bg:#fff;--hit:#fff;color-scheme:light}
-body{font-size:10pt}nav,.skip{display:none}.scroll,pre{overflow:visible;max-height:none}pre{white-space:pre-wrap}
+--fail:#b3261e;--fail-bg:#fff;--inconclusive:#7a4d00;--inconclusive-bg:#fff;--hit:#fff;--code:#fff;color-scheme:light}
+body{font-size:10pt}nav,.skip,.narrow{display:none}
+/* Paper cannot unfold: what is folded is printed open. Browsers without the selector print it as it stands. */
+details::details-content{content-visibility:visible;block-size:auto;display:block}summary{color:inherit;list-style:none}
+.scroll,pre{overflow:visible;max-height:none}pre{white-space:pre-wrap}
 .card,figure,.figures div,tr,.seq li{break-inside:avoid}.all .card{break-inside:auto}h2,h3,h4{break-after:avoid}
 figure svg{min-width:0}.matrix table{font-size:8pt}.matrix th,.matrix td{position:static!important;padding:.2rem .3rem}
-.matrix th:first-child{min-width:0}.matrix .about{display:none}
+.matrix th:first-child{min-width:0}.matrix .about{display:none}.matrix .small{font-size:7pt}
+:is(p,li,dd,dt,h3) code{padding:0}.figures{grid-template-columns:1fr 1fr}.charts{grid-template-columns:1fr 1fr;gap:1rem}
 .bar,.key i,.hero,.meter i,.seq li>div{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """
 

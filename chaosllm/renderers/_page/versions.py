@@ -11,17 +11,22 @@ from chaosllm.renderers._page.markup import say, table
 #: What meta.json holds in seconds, and as shares of 1; all else is a count or a name.
 _SECONDS = ("lag", "drift")
 _SHARES = ("cpu", "wait")
+#: Left out, because the page says it elsewhere and knows better: the injection proof has what each rule did, and the
+#: phases what users got, once cut answers that looked good to the driver were found out.
+_OTHERWISE = {"by_rule", "outcomes"}
+#: What a name of ours leaves open.
+_SAID: Mapping[tuple[str, ...], str] = {("proxy", "calls"): "proxy calls, with those that tried the app first"}
 
 
 def versions(meta: Mapping[str, Any]) -> str:
     """What the run ran on, enough to repeat it."""
     names = ("version", "seed", "started", "stopped", "versions", "machine", "driver", "proxy", "failures")
     rows = [
-        (say(" ".join(path).replace("_", " ")), say(_leaf(path[-1], value)))
+        (say(_SAID.get(path, " ".join(path).replace("_", " "))), say(_leaf(path[-1], value)))
         for name in names
         if name in meta
         for path, value in _leaves(meta[name], (name,))
-        if "by_rule" not in path  # the injection proof has them
+        if value not in (None, "", []) and not _OTHERWISE.intersection(path)
     ]
     return table(("what", "value"), rows, label="Versions and machine") if rows else ""
 

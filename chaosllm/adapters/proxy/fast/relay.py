@@ -126,9 +126,13 @@ class Relay:
 
     def rescue(self, error: Exception) -> None:
         """A player broke here: what it held is sent, and the rest passes."""
+        self.pass_on(self.stream.rescue(error))
+
+    def pass_on(self, actions: list[Action]) -> None:
+        """Another player is in the place of the first, and first of all there is this to do."""
         if self._inlet is not None and not self._over:
             self._general(self.plain if self.route.tls is None else self._sealed)
-        if self._act(self.stream.rescue(error)):
+        if self._act(actions):
             self.wake()  # the brake lets go, too, because nothing is held any more
 
     def _switch(self) -> None:

@@ -22,6 +22,7 @@ from mitmproxy.proxy.layers.http import _events, _hooks
 from chaosllm.adapters.proxy.fast.brake import ALONE, DELAYED, SHARED, Brake
 from chaosllm.adapters.proxy.fast.relay import Relay
 from chaosllm.adapters.proxy.fast.route import Route
+from chaosllm.adapters.proxy.layers.drive import Kick
 from chaosllm.adapters.proxy.layers.unusual import allow_trailers, without_page
 from chaosllm.adapters.proxy.layers.visit import KEY, Visit
 from chaosllm.adapters.proxy.players.actions import Action, Begin, End, Finish, Player, Send
@@ -78,6 +79,8 @@ class PlayedStream(http.HttpStream):
     upstream_over = False
     timer: commands.RequestWakeup | None = None
     timer_at = 0.0
+    freed: Kick | None = None  # calls back when what the player holds is let go
+    held = b""  # by a player that was let go
     relay: Relay | None = None
     brake: Brake | None = None
 
@@ -95,7 +98,7 @@ class PlayedStream(http.HttpStream):
     def handle_event(self, event: events.Event) -> Commands:
         """See the client leave even while an addon hook holds this stream."""
         if isinstance(event, _events.RequestProtocolError) and (visit := self.visit) is not None:
-            visit.left.set()
+            visit.leaves()
         course = self.layer.course if hasattr(self, "layer") else None
         if course is None:
             yield from super().handle_event(event)
@@ -121,12 +124,15 @@ class PlayedStream(http.HttpStream):
         if isinstance(event, events.Wakeup):
             if self.relay is not None and event.command is self.relay.ended and self.relay.end is not None:
                 yield from self.come_back(self.relay.end)
+            elif event.command is self.freed and not self.over:
+                yield from self._let_go()
             elif event.command is self.timer and not self.over and (player := self.player) is not None:
                 self.timer = None
                 yield from self._play(player.wake, ())
         elif not (self.over and isinstance(event, _ANSWERS)):
             if isinstance(event, _events.ResponseHeaders):
                 allow_trailers(self.layer, self.flow.server_conn)
+                yield from self._be_freed()
             yield from super()._handle_event(event)
 
     def check_invalid(self, request: bool) -> Generator[commands.Command, Any, bool]:
@@ -275,11 +281,36 @@ class PlayedStream(http.HttpStream):
             self.observe(time.monotonic())
             yield from self._finish(visit, end)
 
+    def _be_freed(self) -> Commands:
+        """Have the answer called back, should a stop let go what its fault holds."""
+        visit, course = self.visit, self.layer.course
+        if visit is None or course is None or not visit.touches_body:
+            return
+        kick = self.freed = Kick()
+        yield kick
+
+        def free(held: bytes) -> None:
+            self.held = held
+            course.driver.deliver(events.Wakeup(kick))
+
+        visit.freed = free
+
+    def _let_go(self) -> Commands:
+        """Send what was held; a player that passes the rest is in its place."""
+        actions = self._rest(self.held)
+        if self.relay is not None:
+            self.relay.pass_on(actions)
+        else:
+            yield from self._play(lambda _: actions, ())
+
     def rescue(self, error: Exception) -> list[Action]:
         """Our player broke: send what it held back, and let the rest pass."""
         broken = self.player
         self.broke(error)  # puts a passing player in its place
-        held = broken.abandon() if broken is not None else b""
+        return self._rest(broken.abandon() if broken is not None else b"")
+
+    def _rest(self, held: bytes) -> list[Action]:
+        """What is to be done with what a player held that plays no more."""
         actions: list[Action] = [Send(held)] if held else []
         if self.server_state == self.state_consume_response_body:
             actions.insert(0, Begin())
@@ -327,12 +358,16 @@ class PlayedStream(http.HttpStream):
     def _leave(self) -> None:
         """Nothing more is taken from the upstream, nor played."""
         self.over = True
+        kicks = [self.freed] if self.freed is not None else []
         if self.relay is not None:
             self.relay.forget()
-            for one in self.layer.context.layers:  # all of them note who has asked to be called back
-                if isinstance(one, http.HttpLayer):
-                    one.command_sources.pop(self.relay.back, None)
-                    one.command_sources.pop(self.relay.ended, None)
+            kicks += [self.relay.back, self.relay.ended]
+        for one in self.layer.context.layers if kicks else ():  # all of them note who has asked to be called back
+            if isinstance(one, http.HttpLayer):
+                for kick in kicks:
+                    one.command_sources.pop(kick, None)
+        if (visit := self.visit) is not None:
+            visit.freed = None
         if self.brake is not None:
             self.brake.release()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from mitmproxy.http import HTTPFlow
@@ -21,6 +22,12 @@ class Visit(Protocol):
     left: asyncio.Event  # the client has gone
     path: str  # which way the body took: "", "fast" or "layers"
 
+    freed: Callable[[bytes], None] | None  # takes what a player held that is let go
+
+    @property
+    def touches_body(self) -> bool:
+        """Whether the script holds, changes or breaks the answer's body."""
+
     @property
     def streams(self) -> bool:
         """Whether the answer is a stream of events."""
@@ -28,6 +35,9 @@ class Visit(Protocol):
     @property
     def delayed(self) -> bool:
         """Whether the whole body comes later than the upstream sends it."""
+
+    def leaves(self) -> None:
+        """The client goes, even while a hook holds its call."""
 
     def began(self, now: float) -> None:
         """The answer's headers went to the app."""

@@ -101,6 +101,10 @@ class Player(Protocol):
         What waits for more bytes (an event that is not whole, a share of an unknown whole) is not counted.
         """
 
+    @property
+    def ending(self) -> bool:
+        """Whether the answer is cut already, so that the rest of it cannot follow any more."""
+
     def start(self, now: float) -> list[Action]:
         """The headers were sent."""
 

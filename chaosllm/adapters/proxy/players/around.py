@@ -34,6 +34,11 @@ class Around:
         """What the inner player holds."""
         return self.inner.held
 
+    @property
+    def ending(self) -> bool:
+        """As the answer's player says."""
+        return self.inner.ending
+
     def start(self, now: float) -> list[Action]:
         """As the answer's player says."""
         return self.inner.start(now)

@@ -20,6 +20,8 @@ from chaosllm.units import estimate_tokens
 class PacedPlayer:
     """Plays the paces and the waits after the headers of a script on one stream."""
 
+    ending = False
+
     def __init__(self, call: Call, provider: Provider, script: Script) -> None:
         self.notes = Notes()
         self.next_wake: float | None = None

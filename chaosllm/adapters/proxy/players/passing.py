@@ -24,6 +24,7 @@ class PassPlayer:
     """
 
     held = 0
+    ending = False
 
     def __init__(self, call: Call, provider: Provider, *, coding: str = "", streamed: bool) -> None:
         self.next_wake: float | None = None

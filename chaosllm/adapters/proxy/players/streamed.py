@@ -66,6 +66,11 @@ class StreamPlayer:
         """Bytes that wait for their time."""
         return 0 if self._blocked else self._line.bytes
 
+    @property
+    def ending(self) -> bool:
+        """A cut was made; one that says again and again what it said may still be let go."""
+        return self._striker.closing is not None or bool(self._delivery.honest and self._delivery.runaway is None)
+
     def start(self, now: float) -> list[Action]:
         """Note the wait before the first body byte; a reset after the headers strikes here."""
         self._started = now

@@ -40,9 +40,9 @@ _TOO_LARGE = "the answer was larger than 64 MiB, and passed as it came"
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Bytes that leave at `at`; a step is noted as played when they do."""
+    """Bytes that leave `after` seconds from the headers; a step is noted as played when they do."""
 
-    at: float
+    after: float
     data: bytes
 
 
@@ -56,6 +56,7 @@ class WholePlayer:
     """
 
     held = 0  # because nothing can be told before all has come
+    ending = False  # what of a cut is still held is let go as far as it goes
 
     def __init__(self, call: Call, provider: Provider, script: Script) -> None:
         self.notes = Notes()
@@ -68,8 +69,8 @@ class WholePlayer:
         self._begin_at: float | None = None
         self._loaded = 0.0
         self._pieces: list[_Piece] = []
-        self._held: tuple[Stall, float] | None = None  # the stall that waits, and when it began
         self._end: End | None = End.PROPER  # None: never, the answer stalls for ever
+        self._kept = b""  # behind a stall for ever
         self._over = False
         self._passes = False  # as it comes
         self._t_headers: float | None = None
@@ -77,7 +78,7 @@ class WholePlayer:
     def start(self, now: float) -> list[Action]:
         """The headers were sent: send what is due, or reset."""
         self._t_headers = now
-        return self._pass_on(now) if self._passes else self._advance(now)
+        return self._pass_on(now) if self._passes else self._advance(now, now)
 
     def data(self, data: bytes, now: float) -> list[Action]:
         """Keep it, as long as it is not too much."""
@@ -112,7 +113,7 @@ class WholePlayer:
             self.notes.delivered.append(answer.text)
         if answer.tool:
             self.notes.arguments.append(answer.tool)
-        self._shape(edited, answer, self._begin_at)
+        self._shape(edited, answer)
         if self._unread:
             self._unsay()
         self._body.clear()
@@ -128,7 +129,7 @@ class WholePlayer:
         if self._over or self._begin_at is None:
             return []
         if self._t_headers is not None:
-            return self._advance(now)
+            return self._advance(now, self._t_headers)
         if self._begin_at > now:
             self.next_wake = self._begin_at
             return []
@@ -150,7 +151,7 @@ class WholePlayer:
     def abandon(self) -> bytes:
         """What is not sent yet; the length announced holds for it."""
         self._over = True
-        rest = bytes(self._body) or b"".join(piece.data for piece in self._pieces)
+        rest = bytes(self._body) or b"".join((*(piece.data for piece in self._pieces), self._kept))
         self.length = self.length or len(rest)
         return rest
 
@@ -221,13 +222,18 @@ class WholePlayer:
         self.notes.played.difference_update(edits)
         self.notes.skipped.update(dict.fromkeys(edits, "the answer was ended before it could be read"))
 
-    def _shape(self, body: bytes, answer: Answer, at: float) -> None:
-        """Make the pieces to send, from `at` on, and how it all ends."""
+    def _shape(self, body: bytes, answer: Answer) -> None:
+        """Make the pieces to send, and how it all ends.
+
+        They are timed from the headers, because an app sees a wait or a stall from there on: one that was timed from
+        here would be shorter for it by as long as the headers take to leave.
+        """
+        after = 0.0
         waits = [step for step in self._script if isinstance(step, Wait) and step.place is Place.HEADERS]
         self.notes.played.update(waits)
         if waits:
             self.notes.ask("wait", sum(step.seconds for step in waits))
-            at += sum(step.seconds for step in waits)
+            after += sum(step.seconds for step in waits)
         self.length = len(body)
         final = body
         stalls: list[tuple[int, Stall]] = []
@@ -253,16 +259,16 @@ class WholePlayer:
         sent = 0
         for offset, stall in sorted(stalls, key=lambda found: found[0]):
             place = min(offset, len(final))
-            self._pieces.append(_Piece(at, final[sent:place]))
+            self._pieces.append(_Piece(after, final[sent:place]))
             sent = place
             self.notes.played.add(stall)
             if stall.seconds is None:
-                self._end = None
+                self._end, self._kept = None, final[sent:]
                 self.notes.ours = True
                 return
             self.notes.ask("stall", stall.seconds)
-            at += stall.seconds
-        self._pieces.append(_Piece(at, final[sent:]))
+            after += stall.seconds
+        self._pieces.append(_Piece(after, final[sent:]))
 
     def _took(self, step: Step) -> None:
         self.notes.played.add(step)
@@ -327,10 +333,10 @@ class WholePlayer:
             self.notes.cut = True
         return final
 
-    def _advance(self, now: float) -> list[Action]:
+    def _advance(self, now: float, begun: float) -> list[Action]:
         out = b""
         self.next_wake = None
-        while self._pieces and self._pieces[0].at <= now:
+        while self._pieces and begun + self._pieces[0].after <= now:
             piece = self._pieces.pop(0)
             out += piece.data
         if out and self.notes.t_first is None:
@@ -338,17 +344,16 @@ class WholePlayer:
         self.notes.bytes += len(out)
         actions: list[Action] = [Send(out)] if out else []
         if self._pieces:
-            self.next_wake = self._pieces[0].at
+            self.next_wake = begun + self._pieces[0].after
         elif self._end is not None:
             self._over = True
-            self._measure(now)
+            self._measure(now - begun)
             actions.append(Finish(self._end))
         return actions
 
-    def _measure(self, now: float) -> None:
+    def _measure(self, took: float) -> None:
         """What the waits and stalls came to, together: they follow each other without a gap."""
         asked = {kind: self.notes.asked[kind] for kind in ("wait", "stall") if kind in self.notes.asked}
-        begun = self._t_headers if self._t_headers is not None else now
         for kind, seconds in asked.items():
             others = sum(value for name, value in asked.items() if name != kind)
-            self.notes.did(kind, max(0.0, now - begun - others) if seconds else 0.0)
+            self.notes.did(kind, max(0.0, took - others) if seconds else 0.0)

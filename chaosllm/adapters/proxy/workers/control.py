@@ -13,6 +13,10 @@ from typing import Any
 
 type Message = dict[str, Any]
 
+#: Seconds that calls under way may take to end when a proxy is told to yield: what Kubernetes gives a pod
+#: (terminationGracePeriodSeconds).
+LONGEST = 30.0
+
 
 def say(message: Message) -> None:
     """Write one message; a supervisor that is gone is passed over, end of file on stdin tells."""

@@ -17,14 +17,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from chaosllm.adapters.proxy import trust
 from chaosllm.adapters.proxy.workers import ports
-from chaosllm.adapters.proxy.workers.control import Message, listen, receive, say
+from chaosllm.adapters.proxy.workers.control import LONGEST, Message, listen, receive, say
 from chaosllm.adapters.proxy.workers.forking import Worker
 from chaosllm.adapters.proxy.workers.totals import total
 from chaosllm.adapters.run_folder import EVENTS
@@ -38,6 +38,9 @@ _READY = 25.0
 _COUNTS = 1.5
 #: Seconds for a worker to stop, less than the supervisor gives us.
 _STOP = GRACE - 1
+
+#: Commands that all workers carry out -> what each answers when it has.
+_ANSWERS = {"steer": "steered", "clean": "cleaned"}
 
 
 class Coordinator:
@@ -62,7 +65,11 @@ class Coordinator:
     def prepare(self, main: Callable[[], int]) -> None:
         """Hold the ports and fork the workers, each of which runs `main`; before any loop. Raises ChaosError."""
         config = self._config
-        self._held = ports.reserve(self._host, int(config.get("port") or 0), 1 + len(config["upstreams"]))
+        self._held = (
+            ports.join(self._host, shared)
+            if (shared := config.get("ports"))
+            else ports.reserve(self._host, int(config.get("port") or 0), 1 + len(config["upstreams"]))
+        )
         trust.private_folder(self._confdir)
         for path in (self._journal, *([Path(config["folder"]) / EVENTS] if config.get("folder") else [])):
             _begin(path)
@@ -95,6 +102,14 @@ class Coordinator:
         match command["do"]:
             case "status":
                 self._later(self._status())
+            case "seal":
+                self._later(self._seal())
+            case "steer" | "clean" as do:
+                self._later(self._all(command, _ANSWERS[do]))
+            case "yield":
+                self._later(self._yield())
+            case "take":
+                self._later(self._all(command, "taken"))
             case "stop":
                 self.stop_soon()
             case _:
@@ -107,7 +122,13 @@ class Coordinator:
 
     def abandoned(self) -> None:
         """The supervisor is gone."""
-        self._later(self._tell({"do": "clean"}))
+        self._stopping = True  # from now on a worker that ends does as it was told
+        self._later(self._leave())
+
+    async def _leave(self) -> None:
+        """Let each worker go once nothing comes to it any more."""
+        await self._tell({"do": "leave"})
+        await asyncio.gather(*(worker.gone for worker in self._workers))
         self.stop_soon()
 
     async def stop(self) -> None:
@@ -125,6 +146,7 @@ class Coordinator:
         worker = await adopt(name, forked, config, log=self._log)
         self._workers.append(worker)
         worker.on("failure", say)
+        worker.on("lapsed", say)
         worker.on("vitals", partial(_pass_on, number))
 
     async def _watch(self, worker: Child) -> None:
@@ -145,18 +167,56 @@ class Coordinator:
     async def _tell(self, command: Message) -> None:
         await asyncio.gather(*(worker.send(command) for worker in self._workers))
 
+    async def _all(self, command: Message, answer: str) -> None:
+        """Have every worker carry a command out, and answer once all have; one that died has nothing to inject."""
+
+        async def ask(worker: Child) -> None:
+            with contextlib.suppress(ChaosError):
+                await worker.ask(command, answer, timeout=_COUNTS)
+
+        await asyncio.gather(*(ask(worker) for worker in self._workers))
+        say({"type": answer} | ({"version": command["version"]} if "version" in command else {}))
+
     async def _status(self) -> None:
         """Say what all have counted; of one that is silent or dead, what it told last."""
         await self._counts(_COUNTS)
-        told = [(worker, worker.latest.get("status", {"type": "status"})) for worker in self._workers]
-        status = total([counts for _, counts in told])
+        say(self._total([worker.latest.get("status", {"type": "status"}) for worker in self._workers]))
+
+    async def _seal(self) -> None:
+        """Have every worker end its record, and say what all had counted then."""
+
+        async def ask(worker: Child) -> Message:
+            with contextlib.suppress(ChaosError):
+                told: Message = (await worker.ask({"do": "seal"}, "sealed", timeout=_COUNTS))["status"]
+                return told
+            return worker.latest.get("status", {"type": "status"})
+
+        told = await asyncio.gather(*(ask(worker) for worker in self._workers))
+        say({"type": "sealed", "status": self._total(told)})
+
+    async def _yield(self) -> None:
+        """Have every worker leave the ports; how many calls all of them cut, and whether one may listen still."""
+
+        async def ask(worker: Child) -> tuple[int, bool]:
+            try:
+                said = await worker.ask({"do": "yield"}, "yielded", timeout=LONGEST + _COUNTS)
+            except ChaosError:  # one that died listens no more
+                return 0, not worker.gone.done()
+            return int(said["cut"]), bool(said["stayed"])
+
+        cut, stayed = zip(*await asyncio.gather(*(ask(worker) for worker in self._workers)), strict=True)
+        say({"type": "yielded", "cut": sum(cut), "stayed": any(stayed)})
+
+    def _total(self, told: Sequence[Message]) -> Message:
+        """What all have counted, from what each told, in the order of the workers."""
+        status = total(told)
         status["failures"] = status.get("failures", 0) + self._dead
         names = ("calls", "in_flight", "cpu", "wait", "lag", "lag_p99")
         status["workers"] = [
             {"pid": worker.process.pid} | {name: counts[name] for name in names if name in counts}
-            for worker, counts in told
+            for worker, counts in zip(self._workers, told, strict=True)
         ]
-        say(status)
+        return status
 
     async def _counts(self, patience: float) -> None:
         """Have every worker tell what it counted, or have `patience` seconds pass."""

@@ -112,7 +112,7 @@ class RedisStore:
         self.ahead = t0 - self._place.epoch
 
     def change[P: Piece, R](self, name: str, kind: type[P], act: Callable[[P], R]) -> R:
-        """As Store says; raises an error of Redis' client when it does not answer."""
+        """As Store says; raises an error of Redis' client when it does not answer, or has lost what was counted."""
         import redis  # noqa: PLC0415  # it is installed, else `connect` had refused
 
         if time.monotonic() < self._down_until:
@@ -124,6 +124,8 @@ class RedisStore:
             raise
 
     def _changed[P: Piece, R](self, name: str, kind: type[P], act: Callable[[P], R]) -> R:
+        import redis  # noqa: PLC0415  # as above
+
         key = f"chaosllm:{self._place.id}:{name}"
         before = self._seen.get(name, b"")
         while True:
@@ -134,6 +136,9 @@ class RedisStore:
             if held is None:
                 self._seen[name] = after
                 return done
+            if before and not held:  # a Redis that began anew, or was emptied: buckets would be full again unawares
+                self._seen.pop(name, None)
+                raise redis.DataError("Redis has lost what was counted")
             before = held
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Sequence
 
 from chaosllm.errors import ChaosError, Exit
 
@@ -52,6 +53,22 @@ def shared(host: str, port: int) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def join(host: str, wanted: Sequence[int]) -> list[socket.socket]:
+    """Hold ports that others of ours hold too; raises ChaosError, and holds none, when one cannot be had."""
+    held: list[socket.socket] = []
+    try:
+        for port in wanted:
+            held.append(shared(host, port))  # noqa: PERF401  # what is held must be known when one fails
+    except OSError as error:
+        for one in held:
+            one.close()
+        raise ChaosError(
+            f"the proxy cannot listen on {host}:{wanted[len(held)]}: {(error.strerror or str(error)).lower()}",
+            hint="give another with --port",
+        ) from error
+    return held
 
 
 def reserve(host: str, first: int, count: int) -> list[socket.socket]:
