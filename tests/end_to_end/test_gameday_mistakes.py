@@ -56,7 +56,7 @@ def test_steps_that_cannot_start(tmp_path: Path) -> None:
     path = plan(tmp_path, {"scenario": "nowhere.yaml", "name": "gone"}, STEP)
     dies = "import sys; print('no database', file=sys.stderr); sys.exit(3)"
     code, out, err = play(tmp_path, str(path), "--json", "--out", "out", "--", sys.executable, "-c", dies)
-    assert code == 2
+    assert code == 2, err
     day = json.loads(out.splitlines()[-1])
     assert [one["status"] for one in day["steps"]] == ["failed", "failed"]
     assert "there is no scenario nowhere.yaml" in day["steps"][0]["error"]["what"]
@@ -86,5 +86,5 @@ def test_a_port_that_is_taken_leaves_no_folder(tmp_path: Path) -> None:
 def test_a_scenario_is_no_plan(tmp_path: Path) -> None:
     """Said in one sentence, with the command that takes it."""
     code, _, err = play(tmp_path, str(scenario(tmp_path)))
-    assert code == 2
+    assert code == 2, err
     assert f"error: {tmp_path / 'small.yaml'} is a scenario\n  try: run it with: chaosllm run" in err

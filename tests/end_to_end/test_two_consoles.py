@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from running import Started, scenario
-from stop_trials import _channel as channel_of
+from stop_trials import channel as channel_of
 
 from chaosllm.adapters.console.hub import fold
 
