@@ -23,7 +23,7 @@ def undrawn(folder, run, summary):
 
 
 rendering.render = undrawn
-# Or a run loads matplotlib while it ends. The name alone: the page of several runs, which is drawn, loads what it needs.
+# Or a run loads matplotlib while it ends. The name alone, because the page of several runs is drawn all the same.
 adapters.charts = ModuleType("charts")
 
 if __name__ == "__main__":
