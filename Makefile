@@ -23,11 +23,12 @@ test: $(INSTALLED) ## every test
 	@$(BIN)/python scripts/test.py "not alone" -n 3 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python scripts/test.py alone
 
-check: $(INSTALLED) ## lint, format, strict types, import contracts
+check: $(INSTALLED) ## lint, format, strict types, import contracts, tests that load
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null || $(BIN)/python -m pytest --collect-only -q
 
 soak: $(INSTALLED) ## the long proofs, such as 100 000 random splits of each framing
 	@CHAOSLLM_SOAK=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m soak --timeout 1800

@@ -99,7 +99,7 @@ def _phase(run: Run, phase: Phase) -> dict[str, Any]:
         "attempts_by_provider": dict(Counter(run.events[at].provider for at in calls)),
         "outcomes": _outcomes(run, due),
     }
-    if (alone := run.side(registry.member("metrics", "attempts"))).source == ATTACHED:
+    if (alone := run.calls_side).source == ATTACHED:
         found["requests"] = len(alone.due(phase.name))  # as far as their calls tell
         found["failed_calls"] = sum(failed(run.events[at]) for at in calls)
     if len(due) != len(rows):

@@ -160,12 +160,16 @@ class Run:
         return blind(self.meta, getattr(kind, "sees", "answers"))
 
     def side(self, kind: object) -> Run:
-        """The run as that metric or finding must look at it.
+        """The run as that metric or finding must look at it."""
+        return self.calls_side if getattr(kind, "sees", "") == "calls" else self
+
+    @property
+    def calls_side(self) -> Run:
+        """The run as what sees the proxy's calls alone must look at it.
 
         Calls that cannot be matched to an access log are still grouped among themselves.
         """
-        alone = self.source == ACCESS_LOG and not self.joined and getattr(kind, "sees", "") == "calls"
-        return self._calls_alone if alone else self
+        return self._calls_alone if self.source == ACCESS_LOG and not self.joined else self
 
     @cached_property
     def _calls_alone(self) -> Run:

@@ -44,7 +44,7 @@ def _by_call(run: Run, findings: Iterable[Mapping[str, Any]]) -> dict[str, Story
     """The same by "call-88", where no reference tells whose a call is: of the calls that are known to go with it."""
     if run.driven:
         return {}
-    side = run.side(_Calls)
+    side = run.calls_side
     rows = {event.call: int(row) for event, row in zip(side.events, side.row_of, strict=True) if row >= 0}
     found: dict[str, Story] = {}
     told: set[int] = set()
@@ -56,10 +56,6 @@ def _by_call(run: Run, findings: Iterable[Mapping[str, Any]]) -> dict[str, Story
                 of_one += 1
                 found[name] = _story(side, row)
     return dict([*found.items()][:MOST_STORIES])
-
-
-class _Calls:
-    sees = "calls"
 
 
 def _wanted(findings: Iterable[Mapping[str, Any]]) -> set[int]:

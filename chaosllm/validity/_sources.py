@@ -90,11 +90,7 @@ def match(run: Run) -> Iterable[Check]:
         "request_id",
         spoils=NONE,
     )
-    yield Check("retries told", *_grouped(run.side(_Calls)))
-
-
-class _Calls:
-    sees = "calls"
+    yield Check("retries told", *_grouped(run.calls_side))
 
 
 def _grouped(run: Run) -> tuple[bool, str, str, str]:

@@ -11,6 +11,7 @@ import run_factory as made
 from click.testing import CliRunner, Result
 
 from chaosllm.adapters import rendering, run_folder
+from chaosllm.adapters.charts import charts
 from chaosllm.commands.report import command
 from chaosllm.errors import ChaosError, Exit
 from chaosllm.record import Outcome
@@ -70,12 +71,16 @@ def test_users_who_failed_are_seen(tmp_path: Path) -> None:
 
 def test_a_log_without_ids_is_judged_apart(folder: Path, tmp_path: Path) -> None:
     """Without ids users and calls are each judged, what needs both is withheld, and that is said."""
+    of_calls = {name: charts(run_folder.load(folder))[name] for name in ("calls", "providers", "retry_gaps")}
     done = report(folder, "--access-log", attached.log(tmp_path / "access.log", ids=False))
     found = summary(folder)
     assert found["phases"]["storm"]["metrics"]["attempts"]["value"] == 2.0
     assert found["phases"]["storm"]["success_rate"]["value"] == 1.0
     assert found["verdict"] == "inconclusive" and "no_retry" in found["findings_withheld"]
     assert "clock" in done.stderr
+    drawn = charts(run_folder.load(folder))
+    assert {name: drawn[name] for name in of_calls} == of_calls  # held against no request of the log, like the table
+    assert "2 in `storm`" in of_calls["calls"].says
 
 
 def test_a_report_renders_again_to_the_same_bytes(folder: Path, tmp_path: Path) -> None:

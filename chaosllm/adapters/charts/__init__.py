@@ -75,4 +75,5 @@ def _drawn(run: Run, *, files: bool) -> Iterator[tuple[str, Chart, dict[str, byt
         for name, maker in CHARTS.items():
             if not run.driven and blind(run.meta, SEES.get(name, "answers")):
                 continue  # one sentence says it for all: see `timeline`
-            yield name, *chart(name, maker(run), files=files)
+            side = run.calls_side if SEES.get(name) == "calls" else run  # as the metrics of the table beside it
+            yield name, *chart(name, maker(side), files=files)
