@@ -181,7 +181,7 @@ def _step(stored: Mapping[str, Any], summary: Mapping[str, Any] | None, *, over:
         folder=folder,
         status=status,
         verdict=str((summary or stored).get("verdict") or ""),
-        expected=expect.words().replace(".; ", "; "),
+        expected=expect.words(),
         seen=_seen(status, summary, begun=bool(folder)),
         expected_so=so,
         differences=tuple(found),
