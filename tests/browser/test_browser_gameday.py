@@ -230,6 +230,8 @@ def _storm(browser: Any, day: Day, ada: Console) -> None:
     state = ada.until("a finding", lambda state: state["findings"])
     ada.drawn()
     assert state["findings"][0]["code"] in ada.text("#findings")
+    shown = ada.page.locator("#findings > li").evaluate_all("all => all.map((one) => one.dataset.severity)")
+    assert shown == sorted(shown, key=("critical", "major", "minor", "info").index)
     assert "hangs > 1000" in ada.text("#stops")
     assert "away" in ada.text("#stops")
     assert state["run"]["figures"]["injected"] > 0

@@ -4,7 +4,8 @@ import { $, h, keyed, mark, s, say, show } from "./dom.js";
 import { clock, command, count, known, money, number, seconds, share, time } from "./words.js";
 
 const SHOWN = 150; // lines of the log; all are in log.jsonl
-const SIGNS = { critical: "▲▲", major: "▲", minor: "△", info: "i" };
+const SIGNS = { critical: "▲▲", major: "▲", minor: "△", info: "i" }; // the gravest first
+const GRAVEST = Object.keys(SIGNS);
 
 const TILES = [
   { name: "Goodput", key: "goodput", value: (f) => `${number(f.goodput)}/s`, about: (f) => (known(f.baseline) && f.baseline > 0 ? `${Math.round((100 * (f.goodput ?? 0)) / f.baseline)}% of baseline ${number(f.baseline)}/s` : "no baseline yet"), look: (f) => (known(f.baseline) && known(f.goodput) && f.baseline > 0 ? (f.goodput < f.baseline * 0.5 ? "bad" : f.goodput < f.baseline * 0.8 ? "warn" : "good") : "") },
@@ -68,7 +69,8 @@ function finding() {
 }
 
 export function drawFindings(state) {
-  const found = state.findings.map((one, at) => ({ one, key: `${at} ${one.code}` })).reverse();
+  const found = state.findings.map((one, at) => ({ one, key: `${at} ${one.code}` })).reverse(); // the newest first, among equals
+  found.sort((a, b) => GRAVEST.indexOf(a.one.severity) - GRAVEST.indexOf(b.one.severity));
   keyed($("findings"), found, (item) => item.key, finding);
   // Of a day's run that is over the findings are those of its report; a run on its own tells of none here.
   const judged = state.kind === "gameday" && ["waiting", "over"].includes(state.status);
