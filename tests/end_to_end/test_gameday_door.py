@@ -139,8 +139,12 @@ def test_the_door_stays_open(app, tmp_path):
     longest = clients.longest(began, ended)
     print(f"{len(clients.calls)} calls, longest stretch without an answer {longest:.3f} s")
     assert longest < GAP
-    judged = [(step["verdict"], step["reasons"], step["error"]) for step in told["steps"]]
-    assert [verdict in ("pass", "fail") for verdict, *_ in judged] == [True, True], (code, judged, err)
+    for step in told["steps"]:  # both were judged: by what users got, because whose the calls are is withheld
+        assert step["verdict"] == "inconclusive", (step, err)
+        assert all(reason.startswith("match rate: ") for reason in step["reasons"]), step
+        phases = json.loads((out / step["folder"] / "summary.json").read_text())["phases"]
+        calm, struck_by = (phases[name]["success_rate"]["value"] for name in ("baseline", "fault"))
+        assert calm > 0.9 and struck_by < 0.1
     assert "standing" not in err
     assert not [*out.glob("standing-*")]
 
